@@ -1,0 +1,104 @@
+/**
+ * Time and timers, passed in everywhere else. `systemClock` is the only place of the server that
+ * reads the system's clock; tests use `simulatedClock`.
+ */
+
+export type Timer = { cancel(): void }
+
+export type Clock = {
+  /** Monotonic milliseconds with a fraction, for durations and deadlines. */
+  now(): number
+  /** Milliseconds since 1970-01-01 UTC, for what people read. */
+  wallMs(): number
+  /** Calls `run` once after `delayMs`. The timer does not keep the process alive. */
+  after(delayMs: number, run: () => void): Timer
+  /** Calls `run` every `periodMs`. The timer does not keep the process alive. */
+  every(periodMs: number, run: () => void): Timer
+}
+
+export function systemClock(): Clock {
+  return {
+    now: () => performance.now(),
+    wallMs: () => Date.now(),
+    after(delayMs, run) {
+      const timer = setTimeout(run, delayMs)
+      unref(timer)
+      return { cancel: () => clearTimeout(timer) }
+    },
+    every(periodMs, run) {
+      const timer = setInterval(run, periodMs)
+      unref(timer)
+      return { cancel: () => clearInterval(timer) }
+    },
+  }
+}
+
+/** In Node a timer is an object that can be unreferenced; in the browser it is a number. */
+function unref(timer: unknown): void {
+  if (
+    typeof timer === 'object' &&
+    timer !== null &&
+    'unref' in timer &&
+    typeof timer.unref === 'function'
+  ) {
+    timer.unref()
+  }
+}
+
+/** Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. */
+export function wait(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason)
+      return
+    }
+    const onAbort = () => {
+      timer.cancel()
+      reject(signal?.reason)
+    }
+    const timer = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+export type SimulatedClock = Clock & {
+  /** Moves time on, running due timers in the order of their time. */
+  advance(ms: number): void
+}
+
+/** A clock that stands still until told to move. `wallMs` starts at `startMs`. */
+export function simulatedClock(startMs = 1_700_000_000_000): SimulatedClock {
+  type Due = { atMs: number; run: () => void; periodMs: number | undefined }
+  const due = new Set<Due>()
+  let nowMs = 0
+  const add = (entry: Due): Timer => {
+    due.add(entry)
+    return { cancel: () => void due.delete(entry) }
+  }
+  const nextDue = (untilMs: number): Due | undefined => {
+    let next: Due | undefined
+    for (const entry of due) {
+      if (entry.atMs <= untilMs && (next === undefined || entry.atMs < next.atMs)) next = entry
+    }
+    return next
+  }
+  return {
+    now: () => nowMs,
+    wallMs: () => startMs + nowMs,
+    after: (delayMs, run) => add({ atMs: nowMs + delayMs, run, periodMs: undefined }),
+    every: (periodMs, run) => add({ atMs: nowMs + periodMs, run, periodMs }),
+    advance(ms) {
+      const untilMs = nowMs + ms
+      for (let entry = nextDue(untilMs); entry !== undefined; entry = nextDue(untilMs)) {
+        nowMs = entry.atMs
+        if (entry.periodMs === undefined) due.delete(entry)
+        else entry.atMs += entry.periodMs
+        entry.run()
+      }
+      nowMs = untilMs
+    },
+  }
+}

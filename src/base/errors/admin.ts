@@ -1,0 +1,103 @@
+import type { ErrorDefinition } from '../errors.ts'
+
+/** Answers of the admin API. */
+export const adminErrors = {
+  'admin.unauthenticated': {
+    status: 401,
+    title: 'Token missing or not valid',
+    source: 'client',
+    retryable: false,
+    todo: 'Send `Authorization: Bearer <token>`. The owner token is shown once, at the first start; `headgate run --new-owner-token` makes another.',
+  },
+  'admin.forbidden': {
+    status: 403,
+    title: 'Token does not allow this',
+    source: 'client',
+    retryable: false,
+    todo: 'Use a token whose scopes cover the action.',
+  },
+  'admin.not_found': {
+    status: 404,
+    title: 'No such resource or path',
+    source: 'client',
+    retryable: false,
+    todo: 'Check the name; `headgate get <kind>` lists what exists.',
+  },
+  'admin.method_not_allowed': {
+    status: 405,
+    title: 'Method not allowed on this path',
+    source: 'client',
+    retryable: false,
+    todo: 'See `/api/openapi.json` for the methods of each path.',
+  },
+  'admin.invalid_request': {
+    status: 400,
+    title: 'Request is not valid',
+    source: 'client',
+    retryable: false,
+    todo: 'The `errors` list names each field, what is wrong and what to write instead.',
+  },
+  'admin.unsupported_media_type': {
+    status: 415,
+    title: 'Body format not supported',
+    source: 'client',
+    retryable: false,
+    todo: 'Send JSON (`application/json`) or, where documents are taken, YAML (`application/yaml`).',
+  },
+  'admin.body_too_large': {
+    status: 413,
+    title: 'Body is too large',
+    source: 'client',
+    retryable: false,
+    todo: 'Split the change; the limit is in the detail.',
+  },
+  'admin.unknown_parameter': {
+    status: 400,
+    title: 'Unknown query parameter',
+    source: 'client',
+    retryable: false,
+    todo: 'Remove or correct it. Unknown parameters are refused so that `dryRun` can never be ignored by mistake.',
+  },
+  'admin.conflict': {
+    status: 409,
+    title: 'Conflicts with what is stored',
+    source: 'client',
+    retryable: false,
+    todo: 'Read the object again and repeat the change on its present state.',
+  },
+  'admin.precondition_failed': {
+    status: 412,
+    title: 'The object changed since you read it',
+    source: 'client',
+    retryable: false,
+    todo: 'Read it again, merge, and send the new `ETag` in `If-Match`.',
+  },
+  'admin.precondition_required': {
+    status: 428,
+    title: 'If-Match is required to overwrite',
+    source: 'client',
+    retryable: false,
+    todo: 'Send the `ETag` you read in `If-Match`, or `If-Match: *` to overwrite whatever is there.',
+  },
+  'admin.file_owned': {
+    status: 409,
+    title: 'The configuration files own this definition',
+    source: 'client',
+    retryable: false,
+    todo: 'Edit the file; the `patch` member holds the YAML to write. Operations (actions) still work.',
+  },
+  'admin.idempotency_mismatch': {
+    status: 422,
+    title: 'Idempotency-Key was used with another request',
+    source: 'client',
+    retryable: false,
+    todo: 'Use a new key for a new request.',
+  },
+  'admin.plan_outdated': {
+    status: 409,
+    title: 'The plan was made against an older revision',
+    source: 'client',
+    retryable: false,
+    todo: 'Run `headgate plan` again and apply the new plan.',
+  },
+} as const satisfies Record<string, ErrorDefinition>

@@ -1,0 +1,13 @@
+export * from 'zod'
+export {
+  address,
+  cidr,
+  duration,
+  fieldName,
+  httpUrl,
+  name,
+  rate,
+  secretRef,
+  share,
+  size,
+} from './schema-values.ts'
