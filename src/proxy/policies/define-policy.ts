@@ -10,11 +10,15 @@ import type { s } from '../../base/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { AppEntry } from '../snapshot.ts'
 
-/** In the order in which they run; within a phase, in the order in which they are listed. */
-export const policyPhases = ['authenticate', 'admit', 'transform'] as const
+/**
+ * In the order in which they run; within a phase, in the order in which they are listed. `access`
+ * comes before credentials are looked at: a CORS preflight carries none (Fetch §3.2.2), and a
+ * refused address should not cost a look-up.
+ */
+export const policyPhases = ['access', 'authenticate', 'admit', 'transform'] as const
 export type PolicyPhase = (typeof policyPhases)[number]
 
-export type PolicyDefinition<Config = never> = {
+export type PolicyDefinition<Config = unknown> = {
   /** kebab-case; the key in configuration. */
   readonly name: string
   /** One sentence for people. */
@@ -22,9 +26,12 @@ export type PolicyDefinition<Config = never> = {
   /** Markdown for the reference page. */
   readonly description?: string
   readonly phase: PolicyPhase
-  /** Defaults belong into the schema: `create` and the reference see them filled in. */
+  /**
+   * Defaults belong into the schema: `create` and the reference see them filled in. What comes out
+   * of it is stored in the snapshot, so it must be plain data: parse `"100/min"` in `create`.
+   */
   readonly config: s.ZodType<Config>
-  /** Called once per snapshot and distinct configuration, never per request. */
+  /** Called when a configuration is new or has changed, never per request. */
   create(config: Config, context: PolicyContext): PolicyInstance
   /** Short YAML examples of a list entry, validated by a test. */
   readonly examples?: readonly { readonly title: string; readonly yaml: string }[]
@@ -43,6 +50,7 @@ export type PolicyContext = {
   readonly random: Random
   /** Counters shared by all workers. */
   readonly ledger: Ledger
+  /** Always those of the newest snapshot, also when the instance is kept over a reload. */
   readonly apps: AppDirectory
 }
 
@@ -52,14 +60,25 @@ export type AppDirectory = {
 }
 
 export type AppMatch =
-  | { readonly found: true; readonly app: AppEntry; readonly keyName: string }
+  | {
+      readonly found: true
+      readonly app: AppEntry
+      readonly keyName: string
+      /** Made once per key, to be set as `exchange.consumer`. */
+      readonly identity: ConsumerIdentity
+    }
   | { readonly found: false; readonly reason: 'unknown' | 'expired' | 'suspended' }
 
 export type PolicyInstance = {
   /** Sees the request head before it goes on. A promise suspends the exchange, so avoid it. */
   onRequest?(exchange: PolicyExchange): Verdict | Promise<Verdict>
-  /** Sees the response head before it goes to the client, in reverse order of `onRequest`. Also for our own answers. */
+  /**
+   * Sees the response head before it goes to the client, in reverse order of `onRequest`, for our
+   * own answers too. Synchronous: the head is not held back for a promise.
+   */
   onResponse?(exchange: PolicyExchange, response: ResponseView): void
+  /** `onResponse` also sees answers given by a policy before this one had its turn. */
+  readonly seesEveryResponse?: boolean
   /** Releases timers and the like when the snapshot is dropped. */
   close?(): void
 }
@@ -110,10 +129,16 @@ export type PolicyExchange = {
   readonly request: RequestView
   readonly client: ClientView
   readonly route: { readonly name: string }
+  /** Identifies the exchange in logs, towards the upstream and in the answer. */
+  readonly requestId: string
+  /** How many policies of the chain have begun with this exchange; written by the chain alone. */
+  policiesEntered: number
   /** Set by an `authenticate` policy. */
   consumer: ConsumerIdentity | undefined
   /** The exchange is refused with 413 when its body has more bytes; the lowest value set wins. */
   limitRequestBody(bytesMax: number): void
+  /** The upstream does not see this parameter; the order of the others stays. */
+  removeQueryParameter(name: string): void
   /** Changes to the request as the upstream sees it. */
   readonly requestFields: FieldEdits
   /** Changes to the response as the client sees it; may be recorded in either direction. */
@@ -166,6 +191,7 @@ export type ClientView = {
   readonly port: number
 }
 
+/** Values are `field-content` of RFC 9110 §5.5: one with CR, LF or NUL is refused by throwing. */
 export type FieldEdits = {
   /** Replaces every line of the field. Names in lower case. */
   set(name: string, value: string): void
