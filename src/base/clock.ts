@@ -8,6 +8,11 @@ export type Timer = { cancel(): void }
 export type Clock = {
   /** Monotonic milliseconds with a fraction, for durations and deadlines. */
   now(): number
+  /**
+   * Monotonic milliseconds on one scale for all threads of the process: what one thread writes into
+   * shared memory, another can compare. `now()` cannot do that, it counts from the start of its thread.
+   */
+  sharedNowMs(): number
   /** Milliseconds since 1970-01-01 UTC, for what people read. */
   wallMs(): number
   /** Calls `run` once after `delayMs`. The timer does not keep the process alive. */
@@ -17,8 +22,10 @@ export type Clock = {
 }
 
 export function systemClock(): Clock {
+  const offsetMs = sharedOffsetMs()
   return {
     now: () => performance.now(),
+    sharedNowMs: () => performance.now() + offsetMs,
     wallMs: () => Date.now(),
     after(delayMs, run) {
       const timer = setTimeout(run, delayMs)
@@ -31,6 +38,33 @@ export function systemClock(): Clock {
       return { cancel: () => clearInterval(timer) }
     },
   }
+}
+
+const calibrationRounds = 8
+
+/**
+ * What to add to `performance.now()` of this thread to get the scale all threads share. In Node both
+ * `performance.now` and `process.hrtime` read the system's monotonic clock, so the distance between
+ * them never changes and is measured once; `performance.timeOrigin` would not do, because it is wall
+ * time and a step of the wall clock between the starts of two threads would stay in it for ever. The
+ * round with the shortest distance between its two readings was interrupted least and is kept. A
+ * browser has no threads of ours that share memory, so the wall-clock origin is good enough there.
+ */
+function sharedOffsetMs(): number {
+  if (typeof process === 'undefined' || typeof process.hrtime !== 'function') {
+    return performance.timeOrigin
+  }
+  let bestGapMs = Number.POSITIVE_INFINITY
+  let offsetMs = 0
+  for (let round = 0; round < calibrationRounds; round += 1) {
+    const beforeMs = performance.now()
+    const [seconds, nanoseconds] = process.hrtime()
+    const gapMs = performance.now() - beforeMs
+    if (gapMs >= bestGapMs) continue
+    bestGapMs = gapMs
+    offsetMs = seconds * 1_000 + nanoseconds / 1_000_000 - (beforeMs + gapMs / 2)
+  }
+  return offsetMs
 }
 
 /** In Node a timer is an object that can be unreferenced; in the browser it is a number. */
@@ -87,6 +121,7 @@ export function simulatedClock(startMs = 1_700_000_000_000): SimulatedClock {
   }
   return {
     now: () => nowMs,
+    sharedNowMs: () => nowMs,
     wallMs: () => startMs + nowMs,
     after: (delayMs, run) => add({ atMs: nowMs + delayMs, run, periodMs: undefined }),
     every: (periodMs, run) => add({ atMs: nowMs + periodMs, run, periodMs }),
