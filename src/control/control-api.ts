@@ -11,6 +11,8 @@ import type {
   ResourceKey,
   Revision,
   StoreEvent,
+  Watch,
+  WatchOptions,
 } from '../store/store.ts'
 import type { Problem } from './problem.ts'
 
@@ -151,6 +153,7 @@ export type ControlApi = {
   /** Reads the files again (file mode); the watcher calls it too. Throws `config.invalid` and keeps serving the last good. */
   reload(info: CommitInfo): Promise<{ revision: number }>
   revisions(page: Page): Promise<Paged<Revision>>
+  revision(number: number): Promise<Revision | undefined>
   /** Changes that lead from revision `from` to revision `to`. */
   diff(from: number, to: number): Promise<readonly PlannedChange[]>
   /** A new revision that equals the old one. */
@@ -162,5 +165,5 @@ export type ControlApi = {
   workers(): readonly WorkerView[]
   /** Why not ready, or undefined. */
   notReadyReason(): string | undefined
-  watch(onEvent: (event: StoreEvent) => void): { close(): void }
+  watch(onEvent: (event: StoreEvent) => void, options?: WatchOptions): Watch
 }

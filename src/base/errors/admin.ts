@@ -16,6 +16,20 @@ export const adminErrors = {
     retryable: false,
     todo: 'Use a token whose scopes cover the action.',
   },
+  'admin.too_many_attempts': {
+    status: 429,
+    title: 'Too many wrong tokens from this address',
+    source: 'client',
+    retryable: true,
+    todo: 'Wait for the seconds in `Retry-After`, then send the right token.',
+  },
+  'admin.host_refused': {
+    status: 421,
+    title: 'The Host field names another server',
+    source: 'client',
+    retryable: false,
+    todo: 'Use the IP address, `localhost` or the name given in `--admin`, or send a token: names of others are refused without one so that web pages cannot read this API (DNS rebinding).',
+  },
   'admin.not_found': {
     status: 404,
     title: 'No such resource or path',
@@ -50,6 +64,27 @@ export const adminErrors = {
     source: 'client',
     retryable: false,
     todo: 'Split the change; the limit is in the detail.',
+  },
+  'admin.body_timeout': {
+    status: 408,
+    title: 'The request did not arrive in time',
+    source: 'client',
+    retryable: true,
+    todo: 'Send the whole body without long pauses.',
+  },
+  'admin.too_many_streams': {
+    status: 503,
+    title: 'Too many event streams are open',
+    source: 'client',
+    retryable: true,
+    todo: 'Close streams that nobody reads; the limit is in the detail.',
+  },
+  'admin.not_ready': {
+    status: 503,
+    title: 'The gateway is not ready',
+    source: 'gateway',
+    retryable: true,
+    todo: 'Wait; the detail says what is missing. `/readyz?verbose` tells more.',
   },
   'admin.unknown_parameter': {
     status: 400,
@@ -99,5 +134,19 @@ export const adminErrors = {
     source: 'client',
     retryable: false,
     todo: 'Run `headgate plan` again and apply the new plan.',
+  },
+  'admin.publish_refused': {
+    status: 500,
+    title: 'The workers refused the change; it was undone',
+    source: 'gateway',
+    retryable: true,
+    todo: 'What was served before is served again. The detail names the cause, often a policy of your own that fails at start.',
+  },
+  'admin.overloaded': {
+    status: 503,
+    title: 'Too many changes are waiting',
+    source: 'client',
+    retryable: true,
+    todo: 'Wait and try again; changes are applied one at a time. Put many objects into one `apply`.',
   },
 } as const satisfies Record<string, ErrorDefinition>

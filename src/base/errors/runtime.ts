@@ -30,6 +30,13 @@ export const runtimeErrors = {
     retryable: false,
     todo: 'Bind `--admin` to 127.0.0.1, or set HEADGATE_OWNER_TOKEN to a token of 32 characters or more.',
   },
+  'run.owner_token_invalid': {
+    status: 500,
+    title: 'The given owner token cannot be used',
+    source: 'operator',
+    retryable: false,
+    todo: 'Give 32 to 512 visible ASCII characters without spaces, best made by a machine: `openssl rand -hex 32`.',
+  },
   'run.data_dir_unusable': {
     status: 500,
     title: 'Data folder cannot be used',
@@ -43,6 +50,13 @@ export const runtimeErrors = {
     source: 'operator',
     retryable: true,
     todo: 'Stop the other process or give this one its own folder with `--data`.',
+  },
+  'run.mode_conflict': {
+    status: 500,
+    title: 'Data folder holds definitions made in store mode',
+    source: 'operator',
+    retryable: false,
+    todo: 'Use another folder with `--data`, or start without a file, save them with `headgate export > headgate.yaml`, and run that file with a new data folder.',
   },
   'run.worker_failed': {
     status: 500,
@@ -58,6 +72,13 @@ export const runtimeErrors = {
     retryable: true,
     todo: 'Check disk space and permissions of the data folder.',
   },
+  'store.newer_version': {
+    status: 500,
+    title: 'The data folder was written by a newer Headgate',
+    source: 'operator',
+    retryable: false,
+    todo: 'Run the newer Headgate again, or choose another folder with `--data`; there is no way back for the data.',
+  },
   'cli.usage': {
     status: 400,
     title: 'The command is not used correctly',
@@ -71,5 +92,19 @@ export const runtimeErrors = {
     source: 'operator',
     retryable: true,
     todo: 'Start it with `headgate run`, or name its address with `--server` or HEADGATE_SERVER.',
+  },
+  'cli.timed_out': {
+    status: 504,
+    title: 'The gateway did not answer in time',
+    source: 'operator',
+    retryable: true,
+    todo: 'Look at the gateway (`headgate doctor`), or wait longer with `--timeout`.',
+  },
+  'cli.file_exists': {
+    status: 409,
+    title: 'File exists already',
+    source: 'operator',
+    retryable: false,
+    todo: 'Choose another path, or move the file away: it is never overwritten.',
   },
 } as const satisfies Record<string, ErrorDefinition>
