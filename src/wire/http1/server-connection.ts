@@ -1,0 +1,431 @@
+/**
+ * The client's side of HTTP/1.1 (RFC 9112): reads requests from a byte stream, one exchange at a
+ * time, and writes the responses. Pipelined requests wait unread in the kernel while one is served.
+ */
+import { assert, type ErrorCode } from '../../base/errors.ts'
+import type { Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
+import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
+import { composeHead, type DropTable, type HeadParts } from './compose.ts'
+import { fieldId } from './fields.ts'
+import {
+  type BodyFraming,
+  type BodyRefusal,
+  BodyTracker,
+  bodyRefusalOf,
+  connectionOptions,
+  frameRequest,
+  isPersistent,
+} from './framing.ts'
+import type { Head, HeadPool } from './head.ts'
+import { hostProblem } from './host.ts'
+import { type HeadLimits, incomplete, refusalOf, scanRequestHead } from './scan.ts'
+
+export type ServerConnectionSettings = {
+  readonly limits: HeadLimits & { readonly requestsPerConnectionMax: number | undefined }
+  readonly headMs: number
+  readonly bodyMs: number
+  readonly idleMs: number
+}
+
+export type ServerConnectionServices = {
+  readonly heads: HeadPool
+  settings(): ServerConnectionSettings
+  /** Milliseconds, renewed by the sweep: good enough for time limits and free to read. */
+  coarseNow(): number
+  /** Whether connections close after the response that runs. */
+  isDraining(): boolean
+  onRequest(inbound: Inbound): InboundListener
+  /** A message was refused before there was an exchange; returns the whole answer to send. */
+  onRefused(code: ErrorCode, connection: ServerConnection): Buffer
+  onClosed(connection: ServerConnection): void
+}
+
+const transferEncodingId = fieldId('transfer-encoding')
+
+function withoutTransferEncoding(drop: DropTable): DropTable {
+  const table = Uint8Array.from(drop)
+  table[transferEncodingId] = 1
+  return table
+}
+
+type Phase = 'head' | 'exchange' | 'lingering' | 'closed'
+
+const lingerMs = 2_000
+const lingerBytesMax = 1_048_576
+const discardBytesMax = 1_048_576
+
+export class ServerConnection implements ByteStreamHandler, Inbound {
+  readonly scheme: 'http' | 'https'
+  readonly peerAddress: string
+  readonly peerPort: number
+  bodyFailure: BodyRefusal | undefined
+  readonly #stream: ByteStream
+  readonly #services: ServerConnectionServices
+  readonly #body = new BodyTracker()
+  #phase: Phase = 'head'
+  #head: Head | undefined
+  #listener: InboundListener | undefined
+  /** Bytes received and not yet used. */
+  #pending: Buffer | undefined
+  #isReadingHeads = false
+  #isBodyFlowing = false
+  #isDiscarding = false
+  #isBodyPaused = false
+  #isStreamPaused = false
+  #isPersistent = true
+  #isResponseStarted = false
+  /** Set while an HTTP/1.0 client gets a chunked response: it is decoded for it. */
+  #decoder: BodyTracker | undefined
+  #requestCount = 0
+  #lingerBytes = 0
+  /** When the present wait began: for a head, a part of the body, the next request. */
+  #sinceMs: number
+  /** When a write first had to wait, 0 when none does. */
+  #blockedSinceMs = 0
+
+  constructor(stream: ByteStream, services: ServerConnectionServices) {
+    this.#stream = stream
+    this.#services = services
+    this.scheme = stream.isEncrypted ? 'https' : 'http'
+    this.peerAddress = stream.peerAddress
+    this.peerPort = stream.peerPort
+    this.#sinceMs = services.coarseNow()
+    stream.setHandler(this)
+  }
+
+  get head(): Head {
+    assert(this.#head !== undefined, 'the head was read outside an exchange')
+    return this.#head
+  }
+
+  get bodyFraming(): BodyFraming {
+    return this.#body.framing
+  }
+
+  get bodyLength(): number {
+    return this.#body.framing === 'length' ? this.#body.length : 0
+  }
+
+  get isBodyDone(): boolean {
+    return this.#body.isDone
+  }
+
+  get bodyDataBytes(): number {
+    return this.#body.dataBytes
+  }
+
+  /** No request runs and none has begun to arrive. */
+  get isIdle(): boolean {
+    return this.#phase === 'head' && this.#pending === undefined
+  }
+
+  /** Closes at once when idle; else after the response that runs. */
+  drain(): void {
+    if (this.isIdle) this.#linger()
+  }
+
+  destroy(): void {
+    this.#stream.destroy()
+  }
+
+  // From the stream
+
+  onBytes(bytes: Buffer): void {
+    switch (this.#phase) {
+      case 'head':
+        if (this.#pending === undefined) this.#sinceMs = this.#services.coarseNow()
+        this.#pending = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes])
+        this.#readHeads()
+        return
+      case 'exchange':
+        this.#onExchangeBytes(bytes)
+        return
+      case 'lingering':
+        this.#lingerBytes += bytes.length
+        if (this.#lingerBytes > lingerBytesMax) this.#stream.destroy()
+        return
+      case 'closed':
+        return
+    }
+  }
+
+  #onExchangeBytes(bytes: Buffer): void {
+    this.#sinceMs = this.#services.coarseNow()
+    if (this.#isBodyFlowing && !this.#body.isDone) {
+      this.#deliverBody(bytes)
+      return
+    }
+    this.#pending = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes])
+    this.#pauseStream()
+  }
+
+  onEnd(): void {
+    if (this.#phase === 'exchange') {
+      // Like other gateways we take FIN in mid-exchange for a client that went away.
+      this.#stream.destroy()
+      return
+    }
+    this.#stream.end()
+    if (this.#phase !== 'closed') this.#linger()
+  }
+
+  onDrain(): void {
+    this.#blockedSinceMs = 0
+    this.#listener?.onDrain()
+  }
+
+  onClose(): void {
+    if (this.#phase === 'closed') return
+    const listener = this.#listener
+    this.#phase = 'closed'
+    this.#pending = undefined
+    this.#listener = undefined
+    listener?.onGone()
+    this.#releaseHead()
+    this.#services.onClosed(this)
+  }
+
+  /** Enforces time limits; called about ten times a second. */
+  sweep(nowMs: number): void {
+    const settings = this.#services.settings()
+    const waitedMs = nowMs - this.#sinceMs
+    if (this.#phase === 'lingering') {
+      if (waitedMs > lingerMs) this.#stream.destroy()
+      return
+    }
+    if (this.#phase === 'head') {
+      if (this.#pending === undefined) {
+        if (waitedMs > settings.idleMs) this.#linger()
+      } else if (waitedMs > settings.headMs) this.#refuse('wire.head_timeout')
+      return
+    }
+    if (this.#phase !== 'exchange') return
+    if (this.#blockedSinceMs !== 0 && nowMs - this.#blockedSinceMs > settings.bodyMs) {
+      this.#stream.destroy()
+      return
+    }
+    const isWaitingForBody = this.#isBodyFlowing && !this.#body.isDone && !this.#isBodyPaused
+    if (isWaitingForBody && waitedMs > settings.bodyMs)
+      this.#listener?.onRequestBodyFailed('wire.body_timeout')
+    this.#listener?.onSweep(nowMs)
+  }
+
+  // Reading
+
+  /** Serves the requests at hand; a loop, so that a pipeline of short ones does not grow the stack. */
+  #readHeads(): void {
+    if (this.#isReadingHeads) return
+    this.#isReadingHeads = true
+    while (this.#phase === 'head' && this.#pending !== undefined) {
+      if (!this.#readHead(this.#pending)) break
+    }
+    this.#isReadingHeads = false
+  }
+
+  /** False when more bytes are needed or the connection is closing. */
+  #readHead(bytes: Buffer): boolean {
+    const head = this.#services.heads.acquire()
+    const limits = this.#services.settings().limits
+    const result = scanRequestHead(head, bytes, 0, bytes.length, limits)
+    if (result === incomplete) {
+      this.#services.heads.release(head)
+      this.#resumeStream()
+      return false
+    }
+    this.#head = head
+    const refusal =
+      result < 0 ? refusalOf(result) : (frameRequest(head, this.#body) ?? hostProblem(head))
+    if (refusal !== undefined) {
+      this.#refuse(refusal)
+      return false
+    }
+    this.#pending = result < bytes.length ? bytes.subarray(result) : undefined
+    this.#beginExchange(head, limits.requestsPerConnectionMax)
+    return true
+  }
+
+  #beginExchange(head: Head, requestsMax: number | undefined): void {
+    this.#requestCount++
+    const isLastRequest = requestsMax !== undefined && this.#requestCount >= requestsMax
+    this.#isPersistent = !isLastRequest && isPersistent(head, connectionOptions(head))
+    this.#phase = 'exchange'
+    this.#isBodyFlowing = false
+    this.#isDiscarding = false
+    this.#isBodyPaused = false
+    this.#isResponseStarted = false
+    this.#decoder = undefined
+    this.bodyFailure = undefined
+    const listener = this.#services.onRequest(this)
+    // The exchange may have ended inside the call.
+    if (this.#phase === 'exchange' && this.#head === head) this.#listener = listener
+  }
+
+  takeBody(): Buffer | undefined {
+    this.#isBodyFlowing = true
+    this.#sinceMs = this.#services.coarseNow()
+    const bytes = this.#pending
+    if (bytes === undefined || this.#body.isDone) {
+      this.#resumeStream()
+      return undefined
+    }
+    this.#pending = undefined
+    const end = this.#body.advance(bytes, 0, bytes.length)
+    if (end < 0) {
+      this.#failBody(bodyRefusalOf(end))
+      return undefined
+    }
+    if (end < bytes.length) this.#pending = bytes.subarray(end)
+    else this.#resumeStream()
+    return end === bytes.length ? bytes : bytes.subarray(0, end)
+  }
+
+  #deliverBody(bytes: Buffer): void {
+    const end = this.#body.advance(bytes, 0, bytes.length)
+    if (end < 0) {
+      this.#failBody(bodyRefusalOf(end))
+      if (this.#isDiscarding) this.#stream.destroy()
+      else this.#listener?.onRequestBodyFailed(bodyRefusalOf(end))
+      return
+    }
+    if (end < bytes.length) {
+      this.#pending = bytes.subarray(end)
+      this.#pauseStream()
+    }
+    if (this.#isDiscarding) {
+      if (this.#body.dataBytes > discardBytesMax) this.#isPersistent = false
+      return
+    }
+    this.#listener?.onRequestBody(
+      end === bytes.length ? bytes : bytes.subarray(0, end),
+      this.#body.isDone,
+    )
+  }
+
+  #failBody(code: BodyRefusal): void {
+    this.bodyFailure = code
+    this.#isPersistent = false
+    this.#isBodyFlowing = false
+  }
+
+  pauseBody(): void {
+    this.#isBodyPaused = true
+    this.#pauseStream()
+  }
+
+  resumeBody(): void {
+    this.#isBodyPaused = false
+    this.#sinceMs = this.#services.coarseNow()
+    if (this.#pending === undefined) this.#resumeStream()
+  }
+
+  discardBody(): void {
+    this.#isDiscarding = true
+    this.#isBodyPaused = false
+    this.takeBody()
+  }
+
+  // Writing
+
+  inform(parts: HeadParts): void {
+    // HTTP/1.0 clients do not know 1xx responses (RFC 9110 §15.2).
+    if (this.#isResponseStarted || this.head.minorVersion === 0) return
+    this.#stream.write(composeHead(parts, undefined))
+  }
+
+  respond(parts: HeadParts, options: ResponseOptions, body: Buffer | undefined): boolean {
+    const isHttp10 = this.head.minorVersion === 0
+    this.#isResponseStarted = true
+    let text = parts.text
+    if (isHttp10 && options.framing === 'chunked') {
+      this.#decoder = new BodyTracker()
+      this.#decoder.begin('chunked')
+    }
+    const endsByClose = options.framing === 'close' || this.#decoder !== undefined
+    if (options.isClose || endsByClose || this.#services.isDraining()) this.#isPersistent = false
+    if (!this.#isPersistent) text += 'connection: close\r\n'
+    else if (isHttp10) text += 'connection: keep-alive\r\n'
+    const drop = this.#decoder === undefined ? parts.drop : withoutTransferEncoding(parts.drop)
+    const first = this.#decoder === undefined ? body : this.#decode(body)
+    return this.#write(composeHead({ ...parts, text, drop }, first), options.isLast)
+  }
+
+  writeBody(bytes: Buffer | undefined, isLast: boolean): boolean {
+    return this.#write(this.#decoder === undefined ? bytes : this.#decode(bytes), isLast)
+  }
+
+  #decode(bytes: Buffer | undefined): Buffer | undefined {
+    if (bytes === undefined || this.#decoder === undefined) return undefined
+    const parts: Buffer[] = []
+    this.#decoder.advance(bytes, 0, bytes.length, (source, start, end) =>
+      parts.push(source.subarray(start, end)),
+    )
+    return Buffer.concat(parts)
+  }
+
+  #write(bytes: Buffer | undefined, isLast: boolean): boolean {
+    const isFlushed = bytes === undefined || bytes.length === 0 || this.#stream.write(bytes)
+    if (isLast) {
+      this.#endExchange()
+      return true
+    }
+    if (!isFlushed && this.#blockedSinceMs === 0) this.#blockedSinceMs = this.#services.coarseNow()
+    return isFlushed
+  }
+
+  abort(): void {
+    this.#stream.destroy()
+  }
+
+  #endExchange(): void {
+    this.#listener = undefined
+    this.#blockedSinceMs = 0
+    this.#sinceMs = this.#services.coarseNow()
+    if (this.#phase !== 'exchange') return
+    this.#releaseHead()
+    if (!this.#isPersistent || !this.#body.isDone || this.#services.isDraining()) {
+      this.#linger()
+      return
+    }
+    this.#phase = 'head'
+    if (this.#pending === undefined) this.#resumeStream()
+    else this.#readHeads()
+  }
+
+  /** Answers a message that cannot be served, and closes. */
+  #refuse(code: ErrorCode): void {
+    this.#stream.write(this.#services.onRefused(code, this))
+    this.#releaseHead()
+    this.#linger()
+  }
+
+  /**
+   * Sends FIN and reads on for a while: closing with unread bytes would reset the connection and may
+   * take the response with it (RFC 9112 §9.6).
+   */
+  #linger(): void {
+    if (this.#phase === 'closed' || this.#phase === 'lingering') return
+    this.#phase = 'lingering'
+    this.#pending = undefined
+    this.#sinceMs = this.#services.coarseNow()
+    this.#stream.end()
+    this.#resumeStream()
+  }
+
+  #releaseHead(): void {
+    if (this.#head === undefined) return
+    this.#services.heads.release(this.#head)
+    this.#head = undefined
+  }
+
+  #pauseStream(): void {
+    if (this.#isStreamPaused) return
+    this.#isStreamPaused = true
+    this.#stream.pause()
+  }
+
+  #resumeStream(): void {
+    if (!this.#isStreamPaused) return
+    this.#isStreamPaused = false
+    this.#stream.resume()
+  }
+}

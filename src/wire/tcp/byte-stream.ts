@@ -1,0 +1,86 @@
+/**
+ * A connection as the codecs see it: bytes in, bytes out, back-pressure both ways. Ownership of a
+ * buffer moves with it: who gets bytes may keep them, who gives bytes to `write` must not touch them
+ * again.
+ */
+import type { Socket } from 'node:net'
+
+export type ByteStreamHandler = {
+  onBytes(bytes: Buffer): void
+  /** The peer sent FIN: nothing more will arrive. */
+  onEnd(): void
+  /** Everything given to `write` has left for the kernel, after a `write` that returned false. */
+  onDrain(): void
+  /** The connection is gone; nothing is called after this. `error` when it broke. */
+  onClose(error: NodeJS.ErrnoException | undefined): void
+}
+
+export type ByteStream = {
+  readonly peerAddress: string
+  readonly peerPort: number
+  readonly isEncrypted: boolean
+  setHandler(handler: ByteStreamHandler): void
+  /** False when the bytes wait in memory: stop until `onDrain`. */
+  write(bytes: Buffer): boolean
+  /** Sends FIN once everything written is sent. */
+  end(): void
+  /** Drops the connection at once, with what is not sent. */
+  destroy(): void
+  pause(): void
+  resume(): void
+}
+
+/** A `ByteStream` over a socket of `node:net` or `node:tls`. */
+export class SocketStream implements ByteStream {
+  readonly peerAddress: string
+  readonly peerPort: number
+  readonly isEncrypted: boolean
+  readonly #socket: Socket
+  #handler: ByteStreamHandler | undefined
+  #error: NodeJS.ErrnoException | undefined
+
+  constructor(socket: Socket, options: { isEncrypted: boolean }) {
+    this.#socket = socket
+    this.peerAddress = withoutMapping(socket.remoteAddress ?? '')
+    this.peerPort = socket.remotePort ?? 0
+    this.isEncrypted = options.isEncrypted
+    socket.setNoDelay(true)
+    socket.on('data', (bytes: Buffer) => this.#handler?.onBytes(bytes))
+    socket.on('end', () => this.#handler?.onEnd())
+    socket.on('drain', () => this.#handler?.onDrain())
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#error = error
+    })
+    socket.on('close', () => this.#handler?.onClose(this.#error))
+  }
+
+  setHandler(handler: ByteStreamHandler): void {
+    this.#handler = handler
+  }
+
+  write(bytes: Buffer): boolean {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return true
+    return this.#socket.write(bytes)
+  }
+
+  end(): void {
+    if (!this.#socket.destroyed) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+}
+
+/** `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2) as `10.0.0.1`. */
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}
