@@ -5,6 +5,8 @@ export {
   duration,
   fieldName,
   httpUrl,
+  json,
+  map,
   name,
   rate,
   secretRef,

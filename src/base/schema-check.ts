@@ -1,0 +1,194 @@
+/**
+ * Judges a value by a schema and says all that is wrong with it, in sentences, with codes and with
+ * suggestions. Everything that enters (files, admin calls, policies) goes through here.
+ */
+import { suggestion } from './did-you-mean.ts'
+import { type ErrorCode, isErrorCode } from './errors.ts'
+import { s } from './schema.ts'
+import { noBranchFits, oneOf, sentenceOf } from './schema-messages.ts'
+import { knownKeysOf, schemasAt, withoutExtensions } from './schema-walk.ts'
+
+/** One thing that is wrong with a value. */
+export type Flaw = {
+  readonly path: readonly (string | number)[]
+  /** Whether the key itself is wrong, or what stands under it. */
+  readonly at: 'key' | 'value'
+  readonly code: ErrorCode
+  /** A clause that follows the place. */
+  readonly message: string
+  readonly suggestion?: string
+}
+
+export type Checked<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly flaws: readonly Flaw[] }
+
+/** What a refinement may say besides its message: `context.addIssue({ …, params })`. */
+export type FlawParams = {
+  readonly code?: ErrorCode
+  readonly suggestion?: string | undefined
+  readonly at?: 'key' | 'value'
+}
+
+/** Parses `value`, ignoring `x-…` keys of closed maps; on failure every flaw is listed. */
+export function checkValue<Value>(schema: s.ZodType<Value>, value: unknown): Checked<Value> {
+  const cleaned = withoutExtensions(schema, value)
+  const result = schema.safeParse(cleaned, { error: sentenceOf })
+  if (result.success) return { ok: true, value: result.data }
+  const context = { schema, value: cleaned }
+  return { ok: false, flaws: result.error.issues.flatMap((issue) => flawsOf(issue, [], context)) }
+}
+
+type Issue = s.core.$ZodIssue
+type Context = { readonly schema: s.ZodType; readonly value: unknown }
+
+function flawsOf(issue: Issue, base: Flaw['path'], context: Context): Flaw[] {
+  const path = [...base, ...issue.path.map((key) => (typeof key === 'symbol' ? '' : key))]
+  const found = valueAt(context.value, path)
+  if (isMissing(issue) && found === undefined && path.length > 0) {
+    const message = issue.message.startsWith('must ')
+      ? `is missing; it ${issue.message}`
+      : 'is missing'
+    return [{ path, at: 'value', code: 'config.missing_key', message }]
+  }
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return unknownKeys(issue.keys, path, context)
+    case 'invalid_union':
+      return flawsOfUnion(issue, path, context)
+    case 'invalid_value': {
+      const hint = suggestion(String(found), issue.values.map(String))
+      return [badValue(path, issue.message, typeof found === 'object' ? undefined : hint)]
+    }
+    case 'invalid_type':
+      return [badValue(path, issue.message, hintForType(issue.expected, found))]
+    case 'invalid_key':
+      return [{ ...badValue(path, issue.message), at: 'key' }]
+    case 'custom':
+      return [customFlaw(path, issue.message, issue.params ?? {})]
+    default:
+      return [badValue(path, issue.message)]
+  }
+}
+
+function isMissing(issue: Issue): boolean {
+  return (
+    issue.code === 'invalid_type' ||
+    issue.code === 'invalid_value' ||
+    (issue.code === 'invalid_union' && issue.path.length > 0)
+  )
+}
+
+function badValue(path: Flaw['path'], message: string, hint?: string): Flaw {
+  const flaw = { path, at: 'value', code: 'config.bad_value', message } as const
+  return hint === undefined ? flaw : { ...flaw, suggestion: hint }
+}
+
+function customFlaw(
+  path: Flaw['path'],
+  message: string,
+  params: Readonly<Record<string, unknown>>,
+): Flaw {
+  const hint = typeof params.suggestion === 'string' ? params.suggestion : undefined
+  const flaw = badValue(path, message, hint)
+  const code = typeof params.code === 'string' && isErrorCode(params.code) ? params.code : flaw.code
+  return { ...flaw, code, at: params.at === 'key' ? 'key' : 'value' }
+}
+
+/** Known keys are listed in the message only up to this many; a suggestion is shown anyway. */
+const listedKeysMax = 12
+
+function unknownKeys(keys: readonly string[], path: Flaw['path'], context: Context): Flaw[] {
+  const known = knownKeysOf(schemasAt(context.schema, path))
+  return keys.map((key) => unknownKey([...path, key], known))
+}
+
+/** The flaw of a key that is not among the known ones. */
+export function unknownKey(path: Flaw['path'], known: readonly string[]): Flaw {
+  const hint = suggestion(String(path.at(-1)), known)
+  const isListed = hint === undefined && known.length > 0 && known.length <= listedKeysMax
+  return {
+    path,
+    at: 'key',
+    code: 'config.unknown_key',
+    message: isListed ? `is not a known key; known here: ${listOf(known)}` : 'is not a known key',
+    ...(hint !== undefined && { suggestion: hint }),
+  }
+}
+
+function listOf(keys: readonly string[]): string {
+  return keys.map((key) => `\`${key}\``).join(', ')
+}
+
+/**
+ * A union fails in every branch; only the branch that the writer had in mind is worth reading. It
+ * is the one whose outer form fits what was written, with the fewest flaws in it.
+ */
+function flawsOfUnion(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  path: Flaw['path'],
+  context: Context,
+): Flaw[] {
+  const branches = issue.errors.filter((branch) => branch.length > 0)
+  const fitting = branches.filter((branch) => !branch.some(isWrongForm))
+  const hasOwnMessage = issue.message !== noBranchFits
+  const inner = fitting.filter((branch) => branch.some(isBelow))
+  const candidates = hasOwnMessage ? inner : fitting
+  const [best] = candidates.toSorted((a, b) => a.length - b.length)
+  if (best !== undefined) return best.flatMap((each) => flawsOf(each, path, context))
+  if (hasOwnMessage) return [badValue(path, issue.message)]
+  const sentences = new Set(branches.flatMap((branch) => branch.map((each) => each.message)))
+  const wanted = [...sentences].map((sentence) => sentence.replace(/^must be /, ''))
+  return [badValue(path, wanted.length === 0 ? noBranchFits : `must be ${wanted.join(' or ')}`)]
+}
+
+function isWrongForm(issue: Issue): boolean {
+  return issue.path.length === 0 && issue.code === 'invalid_type'
+}
+
+function isBelow(issue: Issue): boolean {
+  return issue.path.length > 0 || issue.code === 'unrecognized_keys'
+}
+
+/** YAML 1.2 reads `yes` and `on` as text, which surprises everybody who knows YAML 1.1. */
+function hintForType(expected: string, found: unknown): string | undefined {
+  if (typeof found !== 'string') return undefined
+  if (expected === 'boolean') {
+    if (/^(?:yes|on|true|enabled?)$/i.test(found)) return 'did you mean `true`?'
+    if (/^(?:no|off|false|disabled?)$/i.test(found)) return 'did you mean `false`?'
+  }
+  const isNumber = expected === 'number' || expected === 'int'
+  return isNumber && /^-?\d+(?:\.\d+)?$/.test(found) ? 'remove the quotes' : undefined
+}
+
+/** What stands at `path` inside `value`; undefined when nothing does. */
+export function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  let found = value
+  for (const key of path) {
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined
+    found = Reflect.get(found, key)
+  }
+  return found
+}
+
+/** The flaw as an issue for `context.addIssue` of a refinement. */
+export function issueOf(flaw: Omit<Flaw, 'at'> & { at?: Flaw['at'] }) {
+  const params: FlawParams = {
+    code: flaw.code,
+    at: flaw.at ?? 'value',
+    suggestion: flaw.suggestion,
+  }
+  return { code: 'custom', path: [...flaw.path], message: flaw.message, params } as const
+}
+
+/** A message for a word that must be one of a few known ones, with a suggestion. */
+export function notOneOf(
+  path: Flaw['path'],
+  word: string,
+  known: readonly string[],
+  what: string,
+): Flaw {
+  const hint = suggestion(word, known)
+  const flaw = badValue(path, `must be one of the ${what}: ${listOf(known)}`, hint)
+  return known.length === 1 ? { ...flaw, message: `must be ${oneOf(known)}` } : flaw
+}
