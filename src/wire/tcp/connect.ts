@@ -1,0 +1,77 @@
+/** Opens connections towards upstreams, plain or with TLS. */
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type ByteStream, SocketStream } from './byte-stream.ts'
+
+export type ConnectTarget = {
+  readonly host: string
+  readonly port: number
+  readonly tls: TlsTarget | undefined
+}
+
+export type TlsTarget = {
+  /** For SNI and verification; default: the host. */
+  readonly serverName: string | undefined
+  /** Trusted instead of the public authorities. */
+  readonly caPem: string | undefined
+  readonly isVerified: boolean
+}
+
+export type ConnectOutcome = {
+  onConnected(stream: ByteStream): void
+  onFailed(error: NodeJS.ErrnoException, isTls: boolean): void
+}
+
+/** Connects; exactly one of the two outcomes is called, unless the attempt is cancelled first. */
+export function connectStream(target: ConnectTarget, outcome: ConnectOutcome): { cancel(): void } {
+  let isOver = false
+  let isTcpOpen = false
+  const socket = openSocket(target)
+  const onConnected = () => {
+    if (isOver) return
+    isOver = true
+    socket.removeListener('error', onError)
+    outcome.onConnected(new SocketStream(socket, { isEncrypted: target.tls !== undefined }))
+  }
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (isOver) return
+    isOver = true
+    // The socket may emit again while it closes; nobody is interested any more.
+    socket.on('error', ignore)
+    socket.destroy()
+    outcome.onFailed(error, isTcpOpen)
+  }
+  socket.once('connect', () => {
+    isTcpOpen = true
+  })
+  socket.once(target.tls === undefined ? 'connect' : 'secureConnect', onConnected)
+  socket.on('error', onError)
+  return {
+    cancel() {
+      if (isOver) return
+      isOver = true
+      socket.on('error', ignore)
+      socket.destroy()
+    },
+  }
+}
+
+function ignore(): void {
+  // An error of a socket that was given up already carries no news.
+}
+
+function openSocket(target: ConnectTarget): Socket {
+  const { host, port, tls } = target
+  if (tls === undefined) return connectTcp({ host, port, noDelay: true })
+  const serverName = tls.serverName ?? host
+  const options: ConnectionOptions = {
+    host,
+    port,
+    rejectUnauthorized: tls.isVerified,
+    ALPNProtocols: ['http/1.1'],
+    // An address is no name: SNI carries names only (RFC 6066 §3).
+    ...(isIP(serverName) === 0 && { servername: serverName }),
+    ...(tls.caPem !== undefined && { ca: tls.caPem }),
+  }
+  return connectTls(options)
+}
