@@ -1,6 +1,8 @@
 /**
- * Where resources, run-time state and audit live. `memory.ts` and `sqlite.ts` implement it; both
- * pass the same suite. Every change is one atomic commit with a revision number that only grows.
+ * Where resources, run-time state and audit live. `sqlite.ts` keeps them in a file, `memory.ts` in
+ * memory; both pass the same suite. Every change is one atomic commit with a revision number that
+ * only grows, and what belongs to it (run-time state, named values, audit) is written in the same
+ * transaction: there is no moment at which one is there and the other is not.
  */
 import type { Resource } from '../kinds/define-kind.ts'
 
@@ -34,6 +36,23 @@ export type CommitInfo = {
   /** Over what: `api`, `cli`, `file`. */
   readonly origin: string
   readonly note?: string
+}
+
+/** What the audit says about a change. The store adds actor, origin, note and revision. */
+export type AuditNote = Pick<AuditEntry, 'action' | 'object' | 'detail'>
+
+export type RuntimeChange = {
+  readonly key: ResourceKey
+  /** undefined: forgotten. */
+  readonly state: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What a commit writes besides resources, in the same transaction, also when no resource changes. */
+export type CommitExtras = {
+  readonly runtime?: readonly RuntimeChange[]
+  readonly values?: ReadonlyMap<string, string | undefined>
+  /** Default: one entry `commit` when anything changed. */
+  readonly audit?: readonly AuditNote[]
 }
 
 export type Revision = CommitInfo & {
@@ -81,19 +100,31 @@ export type StoreEvent =
 export type Page = { readonly limit: number; readonly after?: string }
 export type Paged<Item> = { readonly items: readonly Item[]; readonly next?: string }
 
+export type WatchOptions = { readonly after?: number }
+
+export type Watch = { readonly isComplete: boolean; close(): void }
+
 export type Store = {
   get(key: ResourceKey): Promise<StoredResource | undefined>
   /** Ordered by kind and name. */
   list(filter: { workspace: string; kind?: string }, page?: Page): Promise<Paged<StoredResource>>
   /** All resources at once with the revision they belong to, from one consistent read. */
   all(workspace: string): Promise<{ revision: number; resources: readonly StoredResource[] }>
-  /** All or nothing. Throws `admin.precondition_failed` when an expectation does not hold. Returns undefined when nothing would change. */
-  commit(changes: readonly Change[], info: CommitInfo): Promise<Revision | undefined>
+  /**
+   * All or nothing. Throws `admin.precondition_failed` when an expectation does not hold. Returns
+   * undefined when no resource changes: a put that equals what is stored changes nothing, not even
+   * the owner, and the delete of what is not there is no change either.
+   */
+  commit(
+    changes: readonly Change[],
+    info: CommitInfo,
+    extras?: CommitExtras,
+  ): Promise<Revision | undefined>
   currentRevision(): Promise<number>
   /** Newest first. */
   revisions(page: Page): Promise<Paged<Revision>>
   revision(number: number): Promise<Revision | undefined>
-  /** Every resource as it was right after the commit. */
+  /** Every resource as it was right after the commit; undefined when the revision is unknown or too old. */
   at(revision: number, workspace: string): Promise<readonly Resource[] | undefined>
 
   runtime(): Promise<readonly RuntimeState[]>
@@ -101,6 +132,7 @@ export type Store = {
     key: ResourceKey,
     state: Readonly<Record<string, unknown>> | undefined,
     info: CommitInfo,
+    audit?: AuditNote,
   ): Promise<void>
 
   appendAudit(entry: Omit<AuditEntry, 'sequence' | 'at' | 'hash'>): Promise<AuditEntry>
@@ -111,7 +143,11 @@ export type Store = {
   getValue(name: string): Promise<string | undefined>
   setValue(name: string, value: string | undefined): Promise<void>
 
-  /** Calls `onEvent` after each commit, in order, beginning after `sequence` when given and still known. */
-  watch(onEvent: (event: StoreEvent) => void): { close(): void }
+  /**
+   * Calls `onEvent` after each commit, in order. With `after`, events behind that sequence number
+   * come first, if they are still kept; `isComplete` says so. When it is false, events were missed
+   * and the reader must read everything afresh. `onEvent` must not throw.
+   */
+  watch(onEvent: (event: StoreEvent) => void, options?: WatchOptions): Watch
   close(): Promise<void>
 }
