@@ -112,7 +112,14 @@ export const configErrors = {
     title: 'A policy file could not be loaded',
     source: 'operator',
     retryable: false,
-    todo: 'Correct the file: it must export one policy made by `definePolicy`.',
+    todo: 'Correct the file: it must export policies made by `definePolicy`, under names that no other policy has.',
+  },
+  'config.policy_create_failed': {
+    status: 422,
+    title: 'A policy could not be made from its configuration',
+    source: 'operator',
+    retryable: false,
+    todo: 'Its `create` threw: correct the configuration or the policy; the message holds the cause.',
   },
   'config.unreadable': {
     status: 422,

@@ -93,6 +93,13 @@ export const exchangeErrors = {
     retryable: true,
     todo: 'A `fault` policy is active on this route; remove it when the experiment is over.',
   },
+  'policy.denied': {
+    status: 403,
+    title: 'Refused by a policy of this gateway',
+    source: 'client',
+    retryable: false,
+    todo: 'The detail is what the policy says about it; ask the owner of the API.',
+  },
   'policy.failed': {
     status: 500,
     title: 'A policy failed',
