@@ -7,6 +7,7 @@ import {
   policyListSchema,
   policyReferences,
 } from './policy-list.ts'
+import { templateProblem } from './route-template.ts'
 
 const valueMatchSchema = s.union([
   s.string().max(1_024).describe('The exact value; `*` for any value.'),
@@ -76,6 +77,14 @@ const matchSchema = s.strictObject({
   addresses: s.array(s.cidr()).min(1).max(1_000).optional().describe('Client networks.'),
 })
 
+const authority = s
+  .string()
+  .max(260)
+  .regex(
+    /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/,
+    'must be a host such as `api.example.com` or `api.example.com:8443`',
+  )
+
 const redirectSchema = s.strictObject({
   status: s
     .union([s.literal(301), s.literal(302), s.literal(303), s.literal(307), s.literal(308)])
@@ -86,10 +95,17 @@ const redirectSchema = s.strictObject({
     .min(1)
     .max(2_048)
     .optional()
-    .describe('Absolute or relative address; `{id}` and `{**}` insert what the path matched.'),
-  scheme: s.enum(['http', 'https']).optional(),
-  host: s.string().min(1).max(253).optional(),
-  path: s.string().min(1).max(2_048).optional(),
+    .describe(
+      'Whole address or path, sent as it stands; `{id}` and `{**}` insert what the path matched.',
+    ),
+  scheme: s.enum(['http', 'https']).optional().describe('Replaces the scheme of the request.'),
+  host: authority.optional().describe('Replaces the host of the request; may have a port.'),
+  path: s
+    .string()
+    .min(1)
+    .max(2_048)
+    .optional()
+    .describe('Replaces the path; `{id}` and `{**}` insert what it matched. The query is kept.'),
 })
 
 const respondSchema = s.strictObject({
@@ -99,6 +115,13 @@ const respondSchema = s.strictObject({
   json: s.unknown().optional().describe('Sent as `application/json`.'),
 })
 
+const prefix = s
+  .string()
+  .min(2)
+  .max(1_024)
+  .startsWith('/', 'must start with `/`')
+  .regex(/^[^?#{}]*$/, 'must be plain text without query; templates belong into `path`')
+
 const rewriteSchema = s
   .strictObject({
     path: s
@@ -107,9 +130,11 @@ const rewriteSchema = s
       .max(1_024)
       .startsWith('/', 'must start with `/`')
       .optional()
-      .describe('New path; `{id}` and `{**}` insert what the path matched.'),
-    stripPrefix: s.string().min(2).max(1_024).startsWith('/', 'must start with `/`').optional(),
-    addPrefix: s.string().min(2).max(1_024).startsWith('/', 'must start with `/`').optional(),
+      .describe('New path; `{id}` and `{**}` insert what the path matched. The query is kept.'),
+    stripPrefix: prefix
+      .optional()
+      .describe('Cut off the front of the path, in whole segments, before `addPrefix` is added.'),
+    addPrefix: prefix.optional().describe('Put before the path.'),
     host: s
       .string()
       .min(1)
@@ -189,7 +214,9 @@ export const route = defineKind<RouteSpec, RouteInput>({
   summary: 'Which requests go where, and through which policies.',
   description: `A route matches on host, path, method, header, query, cookie and client network, and sends what it matches to an upstream, redirects it, or answers itself.
 
-When several routes match, the more specific one wins, in this order: host (exact, then the longest wildcard, then any); path, segment by segment (literal, then parameter, then \`/**\`); number of further conditions (methods, headers, query, cookies, addresses); \`priority\`; name. Two routes that match exactly the same requests with the same priority are refused, and a route that can never match is reported.`,
+When several routes match, the more specific one wins, in this order: host (exact, then the longest wildcard, then any); path, segment by segment (literal, then parameter, then \`/**\`); number of further conditions (each header, query parameter and cookie counts one, and so do methods and addresses); the higher \`priority\`; the name that comes first. Two routes with the same match and priority are refused, and a route that can never be chosen is reported.
+
+Paths are compared by what they mean: \`//admin\` and \`/%61dmin\` match like \`/admin\`. Case counts, and so does a slash at the end, but \`/books/**\` takes \`/books\`, \`/books/\` and everything below. A parameter stands for one segment that is not empty. Paths with dot segments, encoded or not, are refused with 400. Upstreams get the path as the client sent it, unless \`rewrite\` changes it.`,
   spec: routeInput.superRefine(checkRoute),
   expand: expandRoute,
   references: (spec) => [
@@ -251,6 +278,25 @@ function checkRoute(input: RouteInput, context: s.RefinementCtx<RouteInput>): vo
   }
   if (input.respond?.body !== undefined && input.respond.json !== undefined)
     issue(['respond', 'json'], 'cannot be combined with `body`')
+  checkTemplates(input, issue)
+}
+
+function checkTemplates(
+  input: RouteInput,
+  issue: (path: (string | number)[], message: string) => void,
+): void {
+  const paths = input.match?.paths ?? (input.match?.path === undefined ? [] : [input.match.path])
+  for (const [path, text, place] of [
+    [['rewrite', 'path'], input.rewrite?.path, 'path'],
+    [['redirect', 'path'], input.redirect?.path, 'path'],
+    [['redirect', 'location'], input.redirect?.location, 'location'],
+  ] as const) {
+    const problem = text === undefined ? undefined : templateProblem(text, { paths, place })
+    if (problem !== undefined) issue([...path], problem)
+  }
+  const { location, scheme, host, path } = input.redirect ?? {}
+  if (location !== undefined && [scheme, host, path].some((value) => value !== undefined))
+    issue(['redirect', 'location'], 'cannot be combined with `scheme`, `host` or `path`')
 }
 
 /** What is wrong with a path pattern, or undefined. */
@@ -264,7 +310,9 @@ function pathPatternProblem(pattern: string): string | undefined {
       if (index !== segments.length - 1) return '`**` may only stand at the end, as in `/books/**`'
       continue
     }
-    if (segment === '.' || segment === '..') return 'must not have `.` or `..` segments'
+    if (/^(?:\.|%2e){1,2}(?:;|$)/i.test(segment)) return 'must not have `.` or `..` segments'
+    if (/%(?![0-9A-Fa-f]{2})|%[01]|%7f|%5c|\\/i.test(segment))
+      return 'must not have backslashes, control characters or a `%` without two hexadecimal digits'
     if (segment === '' && index !== segments.length - 1)
       return 'must not have empty segments (`//`)'
     if (segment.includes('*'))

@@ -52,6 +52,8 @@ export type Timeouts = {
 export type RouteEntry = {
   readonly name: string
   readonly slot: number
+  /** Names of the parameters of its paths, in the order of the captures of a match. */
+  readonly parameterNames: readonly string[]
   /** Indices into `policies`, already in the order in which they run. */
   readonly policyIndices: readonly number[]
   readonly action: RouteAction
@@ -83,6 +85,7 @@ export type PartialTimeouts = { readonly [Key in keyof Timeouts]?: Timeouts[Key]
 
 export type Rewrite = {
   readonly path: Template | undefined
+  /** Canonical spelling, starts with a slash and ends without one; so does `addPrefix`. */
   readonly stripPrefix: string | undefined
   readonly addPrefix: string | undefined
   readonly host:
@@ -143,8 +146,9 @@ export type EndpointEntry = {
 }
 
 /**
- * How requests are dealt to versions. `arms` are in dealing order: all but the live version first,
- * in the order of definition, the live one last, so that growing weights never move a unit back.
+ * How requests are dealt to versions (`upstreams/split.ts`). `arms` are in dealing order: all but the
+ * live version first, in the order of definition, the live one last, so that growing weights never move
+ * a unit back. Arms without weight are left out; the others add up to 10000.
  */
 export type SplitEntry = {
   readonly arms: readonly { readonly versionIndex: number; readonly basisPoints: number }[]
