@@ -4,7 +4,7 @@
  */
 import { suggestion } from './did-you-mean.ts'
 import { type ErrorCode, isErrorCode } from './errors.ts'
-import { s } from './schema.ts'
+import type { s } from './schema.ts'
 import { noBranchFits, oneOf, sentenceOf } from './schema-messages.ts'
 import { knownKeysOf, schemasAt, withoutExtensions } from './schema-walk.ts'
 
@@ -171,14 +171,18 @@ export function valueAt(value: unknown, path: readonly (string | number)[]): unk
   return found
 }
 
+export type FlawIssue = {
+  code: 'custom'
+  path: (string | number)[]
+  message: string
+  params: Record<string, unknown>
+}
+
 /** The flaw as an issue for `context.addIssue` of a refinement. */
-export function issueOf(flaw: Omit<Flaw, 'at'> & { at?: Flaw['at'] }) {
-  const params: FlawParams = {
-    code: flaw.code,
-    at: flaw.at ?? 'value',
-    suggestion: flaw.suggestion,
-  }
-  return { code: 'custom', path: [...flaw.path], message: flaw.message, params } as const
+export function issueOf(flaw: Omit<Flaw, 'at'> & { at?: Flaw['at'] }): FlawIssue {
+  const { path, message, code, at, suggestion: hint } = flaw
+  const params: FlawParams = { code, at: at ?? 'value', suggestion: hint }
+  return { code: 'custom', path: [...path], message, params }
 }
 
 /** A message for a word that must be one of a few known ones, with a suggestion. */

@@ -4,6 +4,7 @@ export {
   cidr,
   duration,
   fieldName,
+  fieldValue,
   httpUrl,
   json,
   map,

@@ -102,6 +102,15 @@ export function fieldName() {
     .transform((text) => text.toLowerCase())
 }
 
+/** A literal field value: printable ASCII, so that nothing can end the line (RFC 9110 §5.5). */
+export function fieldValue({ charactersMax }: { charactersMax: number }) {
+  const error = 'must be printable ASCII without line breaks and without spaces at either end'
+  return z
+    .string({ error: 'must be text; put numbers in quotes' })
+    .max(charactersMax)
+    .regex(/^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/, error)
+}
+
 /** An `http:` or `https:` URL without user, query or fragment. */
 export function httpUrl() {
   return textForm({

@@ -1,29 +1,53 @@
 import { s } from '../base/schema.ts'
 import { defineKind } from './define-kind.ts'
 
+const schemes = ['header', 'basic', 'bearer'] as const
+
 const accountSpec = s
   .strictObject({
     header: s
       .strictObject({
-        name: s.fieldName().describe('Header field that carries the secret.'),
-        secret: s.secretRef(),
-        prefix: s.string().max(64).optional().describe('Text before the secret, such as `Token `.'),
+        name: s.fieldName().meta({
+          description: 'Header field that carries the secret.',
+          examples: ['x-api-key'],
+        }),
+        secret: s.secretRef().describe('Where the value of the field is read.'),
+        prefix: s
+          .string()
+          .max(64)
+          .regex(/^[\x20-\x7e]*$/, 'must be printable ASCII characters')
+          .optional()
+          .meta({ description: 'Text before the secret.', examples: ['Token '] }),
       })
-      .optional(),
-    basic: s
-      .strictObject({ username: s.string().min(1).max(256), password: s.secretRef() })
       .optional()
-      .describe('RFC 7617.'),
-    bearer: s.strictObject({ token: s.secretRef() }).optional().describe('RFC 6750.'),
+      .describe('A secret in a header field of your choice.'),
+    basic: s
+      .strictObject({
+        username: s
+          .string()
+          .min(1)
+          .max(256)
+          .regex(/^[^:\p{Cc}]*$/u, 'must not have colons or control characters (RFC 7617)')
+          .meta({ description: 'User name, in clear.', examples: ['gateway'] }),
+        password: s.secretRef().describe('Where the password is read.'),
+      })
+      .optional()
+      .describe('User name and password in `Authorization: Basic` (RFC 7617).'),
+    bearer: s
+      .strictObject({ token: s.secretRef().describe('Where the token is read.') })
+      .optional()
+      .describe('A token in `Authorization: Bearer` (RFC 6750).'),
   })
   .superRefine((spec, context) => {
-    if (Object.keys(spec).length !== 1) {
-      context.addIssue({
-        code: 'custom',
-        path: [],
-        message: 'must have exactly one scheme: `header`, `basic` or `bearer`',
-      })
-    }
+    const given = schemes.filter((scheme) => spec[scheme] !== undefined)
+    if (given.length === 1) return
+    const found =
+      given.length === 0 ? '' : `, not ${given.map((each) => `\`${each}\``).join(' and ')}`
+    context.addIssue({
+      code: 'custom',
+      path: [],
+      message: `must have exactly one scheme: \`header\`, \`basic\` or \`bearer\`${found}`,
+    })
   })
 
 export type AccountSpec = s.infer<typeof accountSpec>
@@ -38,7 +62,7 @@ export const account = defineKind<AccountSpec, AccountSpec>({
   expand: (input) => input,
   references: () => [],
   columns: [
-    { title: 'SCHEME', value: (spec) => Object.keys(spec)[0] ?? '' },
+    { title: 'SCHEME', value: (spec) => schemes.find((each) => spec[each] !== undefined) ?? '' },
     {
       title: 'SECRET',
       value: (spec) => spec.header?.secret ?? spec.basic?.password ?? spec.bearer?.token ?? '',
@@ -49,6 +73,10 @@ export const account = defineKind<AccountSpec, AccountSpec>({
     {
       title: 'A key in a header',
       yaml: 'accounts:\n  - { name: books-a, header: { name: x-api-key, secret: "env:BOOKS_KEY_A" } }\n',
+    },
+    {
+      title: 'User name and password',
+      yaml: 'accounts:\n  - { name: legacy, basic: { username: gateway, password: "env:LEGACY_PASSWORD" } }\n',
     },
     {
       title: 'A bearer token from a file',

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/errors.ts'
 import { s } from '../base/schema.ts'
 
 /**
@@ -19,6 +20,22 @@ export type KindDefinition<Spec = unknown, Input = unknown> = {
   readonly spec: s.ZodType<Input>
   /** Rewrites the short forms into the one canonical long form, which `spec` accepts too. Pure. */
   expand(input: Input): Spec
+  /**
+   * The inverse: the shortest form that expands to exactly this spec. Without it the long form is
+   * what `export` writes.
+   */
+  shorten?(spec: Spec): Input
+  /**
+   * How places of the long form are called in short forms, so that a problem can point at what was
+   * written: `['versions.*.accountRef', 'versions.*.account']`. The first that exists is meant.
+   */
+  readonly shortForms?: readonly (readonly [long: string, short: string])[]
+  /** Where the expanded spec holds lists of policies, whose configs admission checks. */
+  readonly policyLists?: readonly Path[]
+  /** Named parts that a reference may point at, such as the versions of an upstream. */
+  parts?(spec: Spec): readonly string[]
+  /** What is suspicious about an expanded spec though it is valid; shown as warnings. */
+  warnings?(spec: Spec): readonly SpecWarning[]
   /** Every reference of an expanded spec to another object. */
   references(spec: Spec): Reference[]
   /** Columns of `headgate get`, besides the name. */
@@ -39,6 +56,14 @@ export type Reference = {
   readonly path: Path
   /** For a reference into an object, e.g. a version of an upstream. */
   readonly part?: string
+}
+
+export type SpecWarning = {
+  readonly code: ErrorCode
+  /** In the expanded spec. */
+  readonly path: Path
+  /** A clause that follows the place. */
+  readonly message: string
 }
 
 export type Column<Spec> = {
@@ -65,16 +90,41 @@ export function defineKind<Spec, Input>(
   return definition
 }
 
+const labelKey = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$/
+
 /** What every resource carries besides its spec. In files these keys stand beside those of the spec. */
-export const metadataSchema = s.object({
-  name: s.name().describe('Identity; unique per kind and workspace.'),
+export const metadataSchema = s.strictObject({
+  name: s.name().meta({
+    description: 'Identity; unique per kind and workspace. References use it.',
+    examples: ['books', 'books-v2'],
+  }),
   labels: s
-    .record(s.string().max(63), s.string().max(256))
-    .refine((labels) => Object.keys(labels).length <= 64, 'must have at most 64 entries')
+    .map(
+      s.string().min(1).max(63).regex(labelKey, 'must be a label such as `team` or `acme.io/tier`'),
+      s.string().max(256),
+      { entriesMax: 64 },
+    )
     .optional()
-    .describe('Free key-value pairs for selection and reports.'),
-  description: s.string().max(2_048).optional().describe('What it is for, in a sentence.'),
-  owner: s.string().max(256).optional().describe('Team or person that answers for it.'),
+    .meta({
+      description: 'Free key-value pairs for selection and reports.',
+      examples: [{ team: 'catalog', tier: 'gold' }],
+    }),
+  description: s
+    .string()
+    .max(2_048)
+    .optional()
+    .meta({
+      description: 'What it is for, in a sentence.',
+      examples: ['The public bookshop API.'],
+    }),
+  owner: s
+    .string()
+    .max(256)
+    .optional()
+    .meta({
+      description: 'Team or person that answers for it.',
+      examples: ['team-catalog', 'ada@example.com'],
+    }),
 })
 
 export type Metadata = s.infer<typeof metadataSchema>

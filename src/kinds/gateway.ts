@@ -1,98 +1,118 @@
 import { s } from '../base/schema.ts'
 import { defineKind } from './define-kind.ts'
+import { timeoutsSchema } from './timeouts.ts'
 
-export const timeoutsSchema = s
+const limitsSchema = s
   .strictObject({
-    connect: s
+    headBytes: s
+      .size()
+      .optional()
+      .meta({ description: 'Request line and header fields together.', default: '32KiB' }),
+    fieldCount: s
+      .int()
+      .min(1)
+      .max(1_000)
+      .optional()
+      .meta({ description: 'Header fields of a request.', default: 100 }),
+    targetBytes: s
+      .size()
+      .optional()
+      .meta({ description: 'Request target (path and query).', default: '8KiB' }),
+    bodyBytes: s.size().optional().describe('Request body. Without it there is no limit.'),
+    connections: s
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .meta({ description: 'Client connections per worker.', default: 20_000 }),
+    requestsPerConnection: s
+      .int()
+      .min(1)
+      .max(1_000_000_000)
+      .optional()
+      .meta({
+        description: 'Then the connection is closed. Without it there is no limit.',
+        examples: [10_000],
+      }),
+  })
+  .describe('What a client may send and hold open.')
+
+const accessLogSchema = s
+  .strictObject({
+    output: s
+      .enum(['Off', 'Stdout', 'File'])
+      .optional()
+      .meta({ description: 'Where call records go as JSON lines.', default: 'Off' }),
+    path: s
+      .string()
+      .min(1)
+      .max(1_024)
+      .optional()
+      .meta({
+        description: 'File to append to, with `output: File`.',
+        examples: ['/var/log/headgate/access.log'],
+      }),
+  })
+  .superRefine((log, context) => {
+    if (log.output === 'File' && log.path === undefined)
+      context.addIssue({ code: 'custom', path: [], message: 'needs a `path` with `output: File`' })
+    if (log.output !== 'File' && log.path !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['path'],
+        message: 'is written only with `output: File`',
+      })
+  })
+  .describe('A line for every exchange.')
+
+const requestIdSchema = s
+  .strictObject({
+    header: s
+      .fieldName()
+      .optional()
+      .meta({ description: 'Field that carries the id.', default: 'x-request-id' }),
+    accept: s
+      .enum(['Never', 'FromTrusted', 'Always'])
+      .optional()
+      .meta({ description: 'Whose request id is kept.', default: 'FromTrusted' }),
+  })
+  .describe('The id that follows a request through all systems.')
+
+const clientTimeoutsSchema = s
+  .strictObject({
+    head: s.duration().optional().meta({
+      description: 'From the first byte of a request to the end of its head.',
+      default: '10s',
+    }),
+    body: s
       .duration()
       .optional()
-      .describe('Until the connection to an endpoint stands. Default 5s.'),
-    firstByte: s
-      .duration()
-      .optional()
-      .describe('From the request sent to the first byte of the answer. Default 60s.'),
+      .meta({ description: 'Longest pause between two parts of a request body.', default: '60s' }),
     idle: s
       .duration()
       .optional()
-      .describe('Longest pause between two bytes of the answer. Default 60s.'),
-    total: s.duration().optional().describe('Whole exchange. Default: no limit.'),
+      .meta({ description: 'Kept open without a request.', default: '75s' }),
   })
-  .describe(
-    'Time limits towards the upstream. A route overrides its upstream version, that the gateway.',
-  )
-
-export type TimeoutsSpec = s.infer<typeof timeoutsSchema>
-
-const limitsSchema = s.strictObject({
-  headBytes: s
-    .size()
-    .optional()
-    .describe('Request line and header fields together. Default 32KiB.'),
-  fieldCount: s
-    .int()
-    .min(1)
-    .max(1_000)
-    .optional()
-    .describe('Header fields of a request. Default 100.'),
-  targetBytes: s.size().optional().describe('Request target (path and query). Default 8KiB.'),
-  bodyBytes: s.size().optional().describe('Request body. Default: no limit.'),
-  connections: s
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .optional()
-    .describe('Client connections per worker. Default 20000.'),
-  requestsPerConnection: s
-    .int()
-    .min(1)
-    .max(1_000_000_000)
-    .optional()
-    .describe('Then the connection is closed. Default: no limit.'),
-})
-
-const accessLogSchema = s.strictObject({
-  output: s
-    .enum(['Off', 'Stdout', 'File'])
-    .optional()
-    .describe('Where call records go as JSON lines. Default Off.'),
-  path: s.string().min(1).max(1_024).optional().describe('File to append to, with `output: File`.'),
-})
+  .describe('Time limits towards clients.')
 
 const gatewaySpec = s.strictObject({
   trustedProxies: s
     .array(s.cidr())
     .max(1_000)
     .optional()
-    .describe('Networks whose `X-Forwarded-*` fields are believed. Default: none.'),
+    .describe('Networks whose `X-Forwarded-*` fields are believed. Without it: none.'),
   policiesFolder: s
     .string()
     .min(1)
     .max(1_024)
     .optional()
-    .describe('Folder with your own policies, one TypeScript or JavaScript file each.'),
-  requestId: s
-    .strictObject({
-      header: s.fieldName().optional().describe('Default `x-request-id`.'),
-      accept: s
-        .enum(['Never', 'FromTrusted', 'Always'])
-        .optional()
-        .describe('Whose request id is kept. Default FromTrusted.'),
-    })
-    .optional(),
+    .meta({
+      description: 'Folder with your own policies, one TypeScript or JavaScript file each.',
+      examples: ['./policies'],
+    }),
+  requestId: requestIdSchema.optional(),
   timeouts: timeoutsSchema.optional(),
-  clientTimeouts: s
-    .strictObject({
-      head: s
-        .duration()
-        .optional()
-        .describe('From the first byte of a request to the end of its head. Default 10s.'),
-      body: s
-        .duration()
-        .optional()
-        .describe('Longest pause between two parts of a request body. Default 60s.'),
-      idle: s.duration().optional().describe('Kept open without a request. Default 75s.'),
-    })
-    .optional(),
+  clientTimeouts: clientTimeoutsSchema.optional(),
   limits: limitsSchema.optional(),
   accessLog: accessLogSchema.optional(),
 })

@@ -5,6 +5,8 @@ import {
   type PolicyEntry,
   policyListSchema,
   policyReferences,
+  policyShortForms,
+  shortenPolicies,
 } from './policy-list.ts'
 
 const policySetInput = s.strictObject({
@@ -21,6 +23,9 @@ export const policySet = defineKind<PolicySetSpec, s.infer<typeof policySetInput
     'Routes use it with `policies: [{ set: NAME }]`. State is shared: a rate limit in a set is one limit for all routes that use the set. A set may use other sets, not itself.',
   spec: policySetInput,
   expand: (input) => ({ policies: expandPolicies(input.policies) }),
+  shorten: (spec) => ({ policies: shortenPolicies(spec.policies) }),
+  shortForms: policyShortForms,
+  policyLists: [['policies']],
   references: (spec) => policyReferences(spec.policies),
   columns: [
     {
@@ -35,7 +40,7 @@ export const policySet = defineKind<PolicySetSpec, s.infer<typeof policySetInput
   examples: [
     {
       title: 'Keys and a limit for several routes',
-      yaml: 'policySets:\n  - name: standard\n    policies:\n      - api-key: {}\n      - rate-limit: { limit: 100/min, by: App }\n',
+      yaml: 'policySets:\n  - name: standard\n    policies:\n      - api-key\n      - rate-limit: { limit: 100/min, by: App }\n',
     },
   ],
 })

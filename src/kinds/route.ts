@@ -1,23 +1,36 @@
 import { s } from '../base/schema.ts'
-import { defineKind, type Reference } from './define-kind.ts'
-import { timeoutsSchema } from './gateway.ts'
+import { issueOf } from '../base/schema-check.ts'
+import { defineKind, type Path, type Reference, type SpecWarning } from './define-kind.ts'
 import {
   expandPolicies,
   type PolicyEntry,
   policyListSchema,
   policyReferences,
+  policyShortForms,
+  shortenPolicies,
 } from './policy-list.ts'
-import { templateProblem } from './route-template.ts'
+import { isFramingField, pathPatternProblem, templateProblem } from './route-patterns.ts'
+import { timeoutsSchema } from './timeouts.ts'
+
+const valueText = s.string({ error: 'must be text: put it in quotes' }).max(1_024)
 
 const valueMatchSchema = s.union([
-  s.string().max(1_024).describe('The exact value; `*` for any value.'),
+  valueText.describe('The exact value; `*` for any value.'),
   s
     .strictObject({
-      exact: s.string().max(1_024).optional(),
-      prefix: s.string().max(1_024).optional(),
-      suffix: s.string().max(1_024).optional(),
-      contains: s.string().max(1_024).optional(),
-      present: s.boolean().optional(),
+      exact: valueText.optional().meta({ description: 'Equal to this.', examples: ['beta'] }),
+      prefix: valueText
+        .optional()
+        .meta({ description: 'Begins with this.', examples: ['Bearer '] }),
+      suffix: valueText.optional().meta({ description: 'Ends with this.', examples: ['-eu'] }),
+      contains: valueText.optional().meta({ description: 'Holds this.', examples: ['Mobile'] }),
+      present: s
+        .boolean()
+        .optional()
+        .meta({
+          description: '`true`: is there, with any value; `false`: is not there.',
+          examples: [false],
+        }),
     })
     .refine(
       (match) => Object.keys(match).length === 1,
@@ -25,122 +38,217 @@ const valueMatchSchema = s.union([
     ),
 ])
 
+const hostForm = 'must be a host such as `api.example.com` or `*.example.com`, without port'
 const hostPattern = s
-  .string()
-  .max(253)
-  .regex(
-    /^(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$|^\[[0-9A-Fa-f:.]+\]$/,
-    'must be a host such as `api.example.com` or `*.example.com`, without port',
-  )
+  .string({ error: hostForm })
+  .max(253, hostForm)
+  .regex(/^(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$|^\[[0-9A-Fa-f:.]+\]$/, hostForm)
   .transform((host) => host.toLowerCase())
 
+/** Where a request goes or is sent: a host, with a port where it is not the usual one. */
+function authority(error: string) {
+  return s
+    .string({ error })
+    .min(1, error)
+    .max(259, error)
+    .regex(
+      /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/,
+      error,
+    )
+}
+
 const pathPattern = s
-  .string()
+  .string({ error: 'must be a path such as `/books/**`' })
   .max(1_024)
   .superRefine((pattern, context) => {
     const message = pathPatternProblem(pattern)
     if (message !== undefined) context.addIssue({ code: 'custom', message })
   })
 
+const methodForm = 'must be a method in capitals such as `GET`'
 const method = s
-  .string()
+  .string({ error: methodForm })
   .max(32)
-  .regex(/^[A-Z][A-Z-]*$/, 'must be a method in capitals such as `GET`')
+  .superRefine((text, context) => {
+    if (/^[A-Z][A-Z-]*$/.test(text)) return
+    const capitals = text.toUpperCase()
+    const suggestion = /^[A-Z][A-Z-]*$/.test(capitals) ? `did you mean \`${capitals}\`?` : undefined
+    context.addIssue(
+      issueOf({
+        path: [],
+        code: 'config.bad_value',
+        message: methodForm,
+        ...(suggestion !== undefined && { suggestion }),
+      }),
+    )
+  })
+
+const conditionsMax = 32
+const conditionName = s.string().min(1).max(256)
+const conditions = (key: typeof conditionName | ReturnType<typeof s.fieldName>) =>
+  s.map(key, valueMatchSchema, { entriesMax: conditionsMax })
 
 const matchSchema = s.strictObject({
-  host: hostPattern.optional().describe('Short for `hosts` with one entry.'),
+  host: hostPattern
+    .optional()
+    .meta({ description: 'Short for `hosts` with one entry.', examples: ['api.example.com'] }),
   hosts: s
     .array(hostPattern)
     .min(1)
     .max(256)
     .optional()
-    .describe('Exact, or `*.example.com` for every name below. Default: any host.'),
-  path: pathPattern.optional().describe('Short for `paths` with one entry.'),
+    .meta({
+      description: 'Exact, or `*.example.com` for every name below. Without it: any host.',
+      examples: [['api.example.com', '*.example.org']],
+    }),
+  path: pathPattern
+    .optional()
+    .meta({ description: 'Short for `paths` with one entry.', examples: ['/books/**'] }),
   paths: s
     .array(pathPattern)
     .min(1)
     .max(256)
     .optional()
-    .describe(
-      'Exact `/books`, with parameters `/books/{id}`, or everything below `/books/**`. Default: any path.',
-    ),
-  method: method.optional().describe('Short for `methods` with one entry.'),
+    .meta({
+      description:
+        'Exact `/books`, with parameters `/books/{id}`, or everything below `/books/**`. Without it: any path.',
+      examples: [['/books', '/books/{id}', '/authors/**']],
+    }),
+  method: method
+    .optional()
+    .meta({ description: 'Short for `methods` with one entry.', examples: ['POST'] }),
   methods: s
     .array(method)
     .min(1)
     .max(32)
     .optional()
-    .describe('Default: any. `GET` includes `HEAD`.'),
-  headers: s.record(s.fieldName(), valueMatchSchema).optional(),
-  query: s.record(s.string().min(1).max(256), valueMatchSchema).optional(),
-  cookies: s.record(s.string().min(1).max(256), valueMatchSchema).optional(),
-  addresses: s.array(s.cidr()).min(1).max(1_000).optional().describe('Client networks.'),
-})
-
-const authority = s
-  .string()
-  .max(260)
-  .regex(
-    /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/,
-    'must be a host such as `api.example.com` or `api.example.com:8443`',
-  )
-
-const redirectSchema = s.strictObject({
-  status: s
-    .union([s.literal(301), s.literal(302), s.literal(303), s.literal(307), s.literal(308)])
+    .meta({ description: 'Without it: any. `GET` includes `HEAD`.', examples: [['GET', 'POST']] }),
+  headers: conditions(s.fieldName())
     .optional()
-    .describe('Default 308.'),
-  location: s
-    .string()
+    .meta({
+      description: 'Header fields and what they must hold.',
+      examples: [{ 'x-tier': 'gold', 'x-debug': { present: true } }],
+    }),
+  query: conditions(conditionName)
+    .optional()
+    .meta({ description: 'Query parameters and what they must hold.', examples: [{ v: '2' }] }),
+  cookies: conditions(conditionName)
+    .optional()
+    .meta({ description: 'Cookies and what they must hold.', examples: [{ beta: '*' }] }),
+  addresses: s
+    .array(s.cidr())
     .min(1)
-    .max(2_048)
+    .max(1_000)
     .optional()
-    .describe(
-      'Whole address or path, sent as it stands; `{id}` and `{**}` insert what the path matched.',
-    ),
-  scheme: s.enum(['http', 'https']).optional().describe('Replaces the scheme of the request.'),
-  host: authority.optional().describe('Replaces the host of the request; may have a port.'),
-  path: s
-    .string()
-    .min(1)
-    .max(2_048)
-    .optional()
-    .describe('Replaces the path; `{id}` and `{**}` insert what it matched. The query is kept.'),
+    .meta({ description: 'Client networks.', examples: [['10.0.0.0/8']] }),
 })
 
-const respondSchema = s.strictObject({
-  status: s.int().min(200).max(599),
-  headers: s.record(s.fieldName(), s.string().max(4_096)).optional(),
-  body: s.string().max(65_536).optional(),
-  json: s.unknown().optional().describe('Sent as `application/json`.'),
-})
+/** Text that may insert what the path matched; whether the parameters exist is checked above it. */
+function template({ charactersMax, error }: { charactersMax: number; error: string }) {
+  return s
+    .string({ error })
+    .min(1, error)
+    .max(charactersMax)
+    .regex(/^[\x21-\x7e]+$/, error)
+}
 
+const redirectSchema = s
+  .strictObject({
+    status: s
+      .literal([301, 302, 303, 307, 308])
+      .optional()
+      .meta({ description: 'Status of the answer.', default: 308 }),
+    location: template({
+      charactersMax: 2_048,
+      error: 'must be an address without spaces, such as `https://example.com/{**}`',
+    })
+      .optional()
+      .meta({
+        description:
+          'Absolute or relative address; `{id}` and `{**}` insert what the path matched.',
+        examples: ['https://example.com/{**}'],
+      }),
+    scheme: s
+      .enum(['http', 'https'])
+      .optional()
+      .describe('Replaces the scheme and keeps the rest of the address.'),
+    host: authority('must be a host such as `www.example.com`, with a port where needed')
+      .optional()
+      .meta({ description: 'Replaces the host.', examples: ['www.example.com'] }),
+    path: template({ charactersMax: 2_048, error: 'must be a path such as `/books/{id}`' })
+      .startsWith('/', 'must start with `/`')
+      .optional()
+      .meta({
+        description: 'Replaces the path; `{id}` and `{**}` insert what the path matched.',
+        examples: ['/books/{id}'],
+      }),
+  })
+  .describe('Sends the client elsewhere.')
+
+const bodyBytesMax = 65_536
+
+const respondSchema = s
+  .strictObject({
+    status: s
+      .int()
+      .min(200)
+      .max(599)
+      .meta({ description: 'Status.', examples: [200, 404] }),
+    headers: s
+      .map(
+        s.fieldName().refine((name) => !isFramingField(name), {
+          error: 'belongs to the connection or frames the message: the gateway writes it',
+        }),
+        s.fieldValue({ charactersMax: 4_096 }),
+        { entriesMax: 64 },
+      )
+      .optional()
+      .meta({ description: 'Header fields.', examples: [{ 'cache-control': 'no-store' }] }),
+    body: s
+      .string()
+      .max(bodyBytesMax)
+      .optional()
+      .meta({ description: 'Sent as it is.', examples: ['User-agent: *\nDisallow: /\n'] }),
+    json: s
+      .json({ bytesMax: bodyBytesMax })
+      .optional()
+      .meta({
+        description: 'Sent as `application/json`.',
+        examples: [{ status: 'ok' }],
+        isBounded: true,
+      }),
+  })
+  .describe('Answers without asking an upstream.')
+
+const prefixForm = 'must start with `/`, as in `/api`'
 const prefix = s
-  .string()
-  .min(2)
+  .string({ error: prefixForm })
+  .min(2, prefixForm)
   .max(1_024)
-  .startsWith('/', 'must start with `/`')
-  .regex(/^[^?#{}]*$/, 'must be plain text without query; templates belong into `path`')
+  .regex(/^\/[\x21-\x7e]*$/, prefixForm)
 
 const rewriteSchema = s
   .strictObject({
-    path: s
-      .string()
-      .min(1)
-      .max(1_024)
+    path: template({ charactersMax: 1_024, error: 'must be a path such as `/v2/{**}`' })
       .startsWith('/', 'must start with `/`')
       .optional()
-      .describe('New path; `{id}` and `{**}` insert what the path matched. The query is kept.'),
+      .meta({
+        description: 'New path; `{id}` and `{**}` insert what the path matched.',
+        examples: ['/v2/{**}'],
+      }),
     stripPrefix: prefix
       .optional()
-      .describe('Cut off the front of the path, in whole segments, before `addPrefix` is added.'),
-    addPrefix: prefix.optional().describe('Put before the path.'),
-    host: s
-      .string()
-      .min(1)
-      .max(253)
+      .meta({ description: 'Taken off the beginning of the path.', examples: ['/api'] }),
+    addPrefix: prefix
       .optional()
-      .describe('`Upstream` (default), `Preserve`, or a literal host.'),
+      .meta({ description: 'Put before the path.', examples: ['/internal'] }),
+    host: authority('must be `Upstream`, `Preserve` or a host such as `books.internal`')
+      .optional()
+      .meta({
+        description: '`Upstream`, `Preserve` (what the client sent), or a literal host.',
+        default: 'Upstream',
+        examples: ['Preserve', 'books.internal'],
+      }),
   })
   .refine(
     (rewrite) =>
@@ -148,32 +256,41 @@ const rewriteSchema = s
       (rewrite.stripPrefix === undefined && rewrite.addPrefix === undefined),
     '`path` cannot be combined with `stripPrefix` or `addPrefix`',
   )
+  .describe('Changes the request line and `Host` on the way to the upstream.')
 
 const routeInput = s.strictObject({
   match: matchSchema
     .optional()
-    .describe('Which requests; all conditions must hold. Default: every request.'),
+    .describe('Which requests; all conditions must hold. Without it: every request.'),
   priority: s
     .int()
     .min(-1_000)
     .max(1_000)
     .optional()
-    .describe('Among equally specific routes the higher one wins. Default 0.'),
+    .meta({ description: 'Among equally specific routes the higher one wins.', default: 0 }),
   to: s
     .union([s.httpUrl(), s.name()], {
-      error: 'must be the name of an upstream or an http(s) address',
+      error: 'must be the name of an upstream or an http:// or https:// address',
     })
     .optional()
-    .describe('Name of an upstream, or an address for an upstream of its own.'),
+    .meta({
+      description: 'Name of an upstream, or an address for an upstream of its own.',
+      examples: ['books', 'http://127.0.0.1:7001'],
+    }),
   target: s
-    .union([s.strictObject({ upstreamRef: s.name() }), s.strictObject({ url: s.httpUrl() })])
+    .union([
+      s.strictObject({
+        upstreamRef: s.name().meta({ description: 'Name of an upstream.', examples: ['books'] }),
+      }),
+      s.strictObject({ url: s.httpUrl().describe('Address for an upstream of its own.') }),
+    ])
     .optional()
     .describe('Long form of `to`.'),
   redirect: redirectSchema.optional(),
   respond: respondSchema.optional(),
   rewrite: rewriteSchema.optional(),
   timeouts: timeoutsSchema.optional(),
-  policies: policyListSchema.optional(),
+  policies: policyListSchema.optional().describe('In the order in which they run in their phase.'),
 })
 
 export type RouteInput = s.infer<typeof routeInput>
@@ -219,6 +336,18 @@ When several routes match, the more specific one wins, in this order: host (exac
 Paths are compared by what they mean: \`//admin\` and \`/%61dmin\` match like \`/admin\`. Case counts, and so does a slash at the end, but \`/books/**\` takes \`/books\`, \`/books/\` and everything below. A parameter stands for one segment that is not empty. Paths with dot segments, encoded or not, are refused with 400. Upstreams get the path as the client sent it, unless \`rewrite\` changes it.`,
   spec: routeInput.superRefine(checkRoute),
   expand: expandRoute,
+  shorten: shortenRoute,
+  shortForms: [
+    ...policyShortForms,
+    ['target.upstreamRef', 'to'],
+    ['target.url', 'to'],
+    ['target', 'to'],
+    ['match.hosts.*', 'match.host'],
+    ['match.paths.*', 'match.path'],
+    ['match.methods.*', 'match.method'],
+  ],
+  policyLists: [['policies']],
+  warnings: warnAboutRoute,
   references: (spec) => [
     ...(spec.target !== undefined && 'upstreamRef' in spec.target
       ? [
@@ -255,12 +384,16 @@ Paths are compared by what they mean: \`//admin\` and \`/%61dmin\` match like \`
 })
 
 function checkRoute(input: RouteInput, context: s.RefinementCtx<RouteInput>): void {
-  const issue = (path: (string | number)[], message: string) =>
-    context.addIssue({ code: 'custom', path, message })
-  const targets = [input.to, input.target, input.redirect, input.respond].filter(
-    (target) => target !== undefined,
+  const issue = (path: Path, message: string) =>
+    context.addIssue(issueOf({ path, code: 'config.bad_value', message }))
+  const given = (['to', 'target', 'redirect', 'respond'] as const).filter(
+    (key) => input[key] !== undefined,
   )
-  if (targets.length !== 1) issue([], 'must have exactly one of `to`, `redirect` and `respond`')
+  if (given.length !== 1) {
+    const found =
+      given.length === 0 ? '' : `, not ${given.map((key) => `\`${key}\``).join(' and ')}`
+    issue([], `must have exactly one of \`to\`, \`redirect\` and \`respond\`${found}`)
+  }
   for (const [short, long] of [
     ['host', 'hosts'],
     ['path', 'paths'],
@@ -276,54 +409,29 @@ function checkRoute(input: RouteInput, context: s.RefinementCtx<RouteInput>): vo
   ) {
     issue(['redirect'], 'needs `location`, or one of `scheme`, `host` and `path`')
   }
+  if (
+    input.redirect?.location !== undefined &&
+    (input.redirect.scheme ?? input.redirect.host ?? input.redirect.path) !== undefined
+  ) {
+    issue(['redirect', 'location'], 'cannot be combined with `scheme`, `host` or `path`')
+  }
   if (input.respond?.body !== undefined && input.respond.json !== undefined)
     issue(['respond', 'json'], 'cannot be combined with `body`')
   checkTemplates(input, issue)
 }
 
-function checkTemplates(
-  input: RouteInput,
-  issue: (path: (string | number)[], message: string) => void,
-): void {
+/** Every `{name}` of a template must be a parameter in all paths of the route. */
+function checkTemplates(input: RouteInput, issue: (path: Path, message: string) => void): void {
   const paths = input.match?.paths ?? (input.match?.path === undefined ? [] : [input.match.path])
-  for (const [path, text, place] of [
-    [['rewrite', 'path'], input.rewrite?.path, 'path'],
-    [['redirect', 'path'], input.redirect?.path, 'path'],
-    [['redirect', 'location'], input.redirect?.location, 'location'],
-  ] as const) {
-    const problem = text === undefined ? undefined : templateProblem(text, { paths, place })
-    if (problem !== undefined) issue([...path], problem)
+  const templates: [Path, string | undefined][] = [
+    [['rewrite', 'path'], input.rewrite?.path],
+    [['redirect', 'location'], input.redirect?.location],
+    [['redirect', 'path'], input.redirect?.path],
+  ]
+  for (const [path, text] of templates) {
+    const message = text === undefined ? undefined : templateProblem(text, paths)
+    if (message !== undefined) issue(path, message)
   }
-  const { location, scheme, host, path } = input.redirect ?? {}
-  if (location !== undefined && [scheme, host, path].some((value) => value !== undefined))
-    issue(['redirect', 'location'], 'cannot be combined with `scheme`, `host` or `path`')
-}
-
-/** What is wrong with a path pattern, or undefined. */
-function pathPatternProblem(pattern: string): string | undefined {
-  if (!pattern.startsWith('/')) return 'must start with `/`'
-  if (/[?#\s]/.test(pattern)) return 'must be a path, without query, fragment or spaces'
-  const segments = pattern.slice(1).split('/')
-  const parameters = new Set<string>()
-  for (const [index, segment] of segments.entries()) {
-    if (segment === '**') {
-      if (index !== segments.length - 1) return '`**` may only stand at the end, as in `/books/**`'
-      continue
-    }
-    if (/^(?:\.|%2e){1,2}(?:;|$)/i.test(segment)) return 'must not have `.` or `..` segments'
-    if (/%(?![0-9A-Fa-f]{2})|%[01]|%7f|%5c|\\/i.test(segment))
-      return 'must not have backslashes, control characters or a `%` without two hexadecimal digits'
-    if (segment === '' && index !== segments.length - 1)
-      return 'must not have empty segments (`//`)'
-    if (segment.includes('*'))
-      return 'may use `*` only as a last segment `**`; use `{name}` for one segment'
-    if (!/[{}]/.test(segment)) continue
-    const parameter = /^\{([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(segment)?.[1]
-    if (parameter === undefined) return 'a parameter is a whole segment, as in `/books/{id}`'
-    if (parameters.has(parameter)) return `parameter \`{${parameter}}\` stands twice`
-    parameters.add(parameter)
-  }
-  return undefined
 }
 
 function expandRoute(input: RouteInput): RouteSpec {
@@ -347,6 +455,53 @@ function expandRoute(input: RouteInput): RouteSpec {
     ...(input.timeouts && { timeouts: input.timeouts }),
     policies: expandPolicies(input.policies ?? []),
   }
+}
+
+function shortenRoute(spec: RouteSpec): RouteInput {
+  const { hosts, paths, methods, headers, query, cookies, addresses } = spec.match
+  const match = {
+    ...shortenList('host', 'hosts', hosts),
+    ...shortenList('path', 'paths', paths),
+    ...shortenList('method', 'methods', methods),
+    ...shortenMatches('headers', headers),
+    ...shortenMatches('query', query),
+    ...shortenMatches('cookies', cookies),
+    ...(addresses.length > 0 && { addresses }),
+  }
+  const { target } = spec
+  return {
+    ...(Object.keys(match).length > 0 && { match }),
+    ...(spec.priority !== 0 && { priority: spec.priority }),
+    ...(target && { to: 'upstreamRef' in target ? target.upstreamRef : target.url }),
+    ...(spec.redirect && { redirect: spec.redirect }),
+    ...(spec.respond && { respond: spec.respond }),
+    ...(spec.rewrite && { rewrite: spec.rewrite }),
+    ...(spec.timeouts && { timeouts: spec.timeouts }),
+    ...(spec.policies.length > 0 && { policies: shortenPolicies(spec.policies) }),
+  }
+}
+
+function shortenList(short: string, long: string, values: string[]) {
+  if (values.length === 0) return {}
+  return values.length === 1 ? { [short]: values[0] } : { [long]: values }
+}
+
+function shortenMatches(key: string, matches: Record<string, ValueMatch>) {
+  const entries = Object.entries(matches).map(([name, match]) => [name, shortenMatch(match)])
+  return entries.length === 0 ? {} : { [key]: Object.fromEntries(entries) }
+}
+
+function shortenMatch(match: ValueMatch): string | ValueMatch {
+  if ('present' in match && match.present) return '*'
+  return 'exact' in match && match.exact !== '*' ? match.exact : match
+}
+
+function warnAboutRoute(spec: RouteSpec): SpecWarning[] {
+  if (spec.target !== undefined) return []
+  const message = 'has no effect: this route does not ask an upstream'
+  return (['rewrite', 'timeouts'] as const).flatMap((key): SpecWarning[] =>
+    spec[key] === undefined ? [] : [{ code: 'config.no_effect', path: [key], message }],
+  )
 }
 
 function expandTarget(input: RouteInput): RouteSpec['target'] {

@@ -1,100 +1,156 @@
 import { s } from '../base/schema.ts'
+import { issueOf, notOneOf } from '../base/schema-check.ts'
 import { basisPointsWhole, formatShare, parseShare } from '../base/units.ts'
-import { defineKind, type Reference } from './define-kind.ts'
-import { timeoutsSchema } from './gateway.ts'
+import { defineKind, type Path, type Reference, type SpecWarning } from './define-kind.ts'
+import { timeoutsSchema } from './timeouts.ts'
+
+const balanceDefault = 'PeakEwma'
+const connectionsMaxDefault = 1_024
+const weightDefault = 1
 
 const weightSchema = s.int().min(0).max(1_000)
 
 const endpointSchema = s.strictObject({
   url: s.httpUrl().describe('Scheme, host and port, and a path prefix where the upstream has one.'),
-  weight: weightSchema
+  weight: weightSchema.optional().meta({
+    description: 'Relative to the other endpoints; 0 takes no traffic.',
+    default: weightDefault,
+  }),
+  zone: s
+    .name()
     .optional()
-    .describe('Relative to the other endpoints. Default 1; 0 takes no traffic.'),
-  zone: s.name().optional(),
+    .meta({ description: 'Where it runs, such as a datacentre.', examples: ['eu-west-1a'] }),
 })
 
 export const balancerNames = ['RoundRobin', 'LeastRequest', 'PeakEwma'] as const
 
-const tlsSchema = s.strictObject({
-  serverName: s
-    .string()
-    .min(1)
-    .max(253)
-    .optional()
-    .describe('Name for SNI and verification. Default: host of the endpoint.'),
-  caFile: s
-    .string()
-    .min(1)
-    .max(1_024)
-    .optional()
-    .describe('PEM file with the authorities to trust instead of the public ones.'),
-  verify: s
-    .enum(['Full', 'Off'])
-    .optional()
-    .describe('`Off` accepts any certificate; for tests only. Default Full.'),
-})
+const tlsSchema = s
+  .strictObject({
+    serverName: s
+      .string()
+      .min(1)
+      .max(253)
+      .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/, 'must be a host name')
+      .optional()
+      .meta({
+        description: 'Name for SNI and verification. Without it, the host of the endpoint.',
+        examples: ['books.internal'],
+      }),
+    caFile: s
+      .string()
+      .min(1)
+      .max(1_024)
+      .optional()
+      .meta({
+        description: 'PEM file with the authorities to trust instead of the public ones.',
+        examples: ['/etc/headgate/internal-ca.pem'],
+      }),
+    verify: s.enum(['Full', 'Off']).optional().meta({
+      description: '`Off` accepts any certificate; for tests only.',
+      default: 'Full',
+    }),
+  })
+  .describe('How `https` endpoints are verified.')
 
-const versionSchema = s.strictObject({
-  url: s.httpUrl().optional().describe('Short for a single endpoint.'),
-  endpoints: s.array(endpointSchema).min(1).max(1_000).optional(),
-  account: s.name().optional().describe('Short for `accountRef`.'),
-  accountRef: s.name().optional().describe('Credentials that requests to this version carry.'),
-  balance: s
-    .enum(balancerNames)
-    .optional()
-    .describe('How an endpoint is picked. Default PeakEwma.'),
-  connectionsMax: s
-    .int()
-    .min(1)
-    .max(100_000)
-    .optional()
-    .describe('Open connections per endpoint and worker. Default 1024.'),
-  timeouts: timeoutsSchema.optional(),
-  tls: tlsSchema.optional(),
-})
+const versionSchema = s
+  .strictObject({
+    url: s.httpUrl().optional().describe('Short for a single endpoint.'),
+    endpoints: s
+      .array(endpointSchema)
+      .min(1)
+      .max(1_000)
+      .optional()
+      .describe('Addresses that requests are balanced over.'),
+    account: s
+      .name()
+      .optional()
+      .meta({ description: 'Short for `accountRef`.', examples: ['books-key'] }),
+    accountRef: s
+      .name()
+      .optional()
+      .meta({
+        description: 'Credentials that requests to this version carry.',
+        examples: ['books-key'],
+      }),
+    balance: s
+      .enum(balancerNames)
+      .optional()
+      .meta({ description: 'How an endpoint is picked.', default: balanceDefault }),
+    connectionsMax: s.int().min(1).max(100_000).optional().meta({
+      description: 'Open connections per endpoint and worker.',
+      default: connectionsMaxDefault,
+    }),
+    timeouts: timeoutsSchema.optional(),
+    tls: tlsSchema.optional(),
+  })
+  .describe('A bundle of endpoints, account and settings.')
 
+const versionForm = 'must be lower-case letters, digits, `.`, `_` and `-`, as in `v2` or `gpt-4.1`'
 const versionName = s
-  .string()
-  .max(63)
-  .regex(
-    /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/,
-    'must be lower-case letters, digits, `.`, `_` and `-`, as in `v2` or `gpt-4.1`',
-  )
+  .string({ error: versionForm })
+  .max(63, 'must be at most 63 characters long')
+  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, versionForm)
 
 export const stickyUnits = ['Consumer', 'Header', 'Cookie', 'ClientAddress'] as const
 
-const splitSchema = s.strictObject({
-  weights: s
-    .record(versionName, s.share())
-    .refine((weights) => Object.keys(weights).length <= 32, 'must name at most 32 versions')
-    .describe('Share of traffic per version; together 100 %.'),
-  sticky: s
-    .strictObject({
-      by: s
-        .enum(stickyUnits)
-        .describe(
-          'The unit that keeps its version while weights stand, and only moves forward while they grow.',
-        ),
-      name: s.string().min(1).max(128).optional().describe('Name of the header or cookie.'),
-      salt: s
-        .string()
-        .max(64)
-        .optional()
-        .describe('Another salt deals the units anew. Default: name of the upstream.'),
-    })
-    .optional()
-    .describe('Default: each request is dealt on its own.'),
-})
+const versionsMax = 32
+
+const stickySchema = s
+  .strictObject({
+    by: s
+      .enum(stickyUnits)
+      .describe(
+        'The unit that keeps its version while weights stand, and only moves forward while they grow.',
+      ),
+    name: s
+      .string()
+      .min(1)
+      .max(128)
+      .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of a header field or a cookie')
+      .optional()
+      .meta({ description: 'Name of the header or cookie.', examples: ['x-user-id'] }),
+    salt: s
+      .string()
+      .max(64)
+      .optional()
+      .meta({
+        description: 'Another salt deals the units anew. Without it, the name of the upstream.',
+        examples: ['2026-10'],
+      }),
+  })
+  .describe('What keeps its version. Without it each request is dealt on its own.')
+
+const splitSchema = s
+  .strictObject({
+    weights: s
+      .map(versionName, s.share(), {
+        entriesMax: versionsMax,
+        error: `must name at most ${versionsMax} versions`,
+      })
+      .meta({
+        description: 'Share of traffic per version; together 100 %.',
+        examples: [{ v1: '95%', v2: '5%' }],
+      }),
+    sticky: stickySchema.optional(),
+  })
+  .describe('Deals traffic to versions by weight, in place of all to `live`.')
 
 const forcedVersionSchema = s
   .strictObject({
-    header: s.fieldName().describe('Field that names the version, such as `x-headgate-version`.'),
+    header: s.fieldName().meta({
+      description: 'Field that names the version.',
+      examples: ['x-headgate-version'],
+    }),
     apps: s
       .array(s.name())
       .max(1_000)
       .optional()
-      .describe('Apps that may use it, once authenticated.'),
-    addresses: s.array(s.cidr()).max(1_000).optional().describe('Client networks that may use it.'),
+      .meta({ description: 'Apps that may use it, once authenticated.', examples: [['tester']] }),
+    addresses: s
+      .array(s.cidr())
+      .max(1_000)
+      .optional()
+      .meta({ description: 'Client networks that may use it.', examples: [['10.0.0.0/8']] }),
   })
   .describe(
     'Lets authorised testers choose the version of one request. From anybody else the field is removed.',
@@ -102,17 +158,24 @@ const forcedVersionSchema = s
 
 const upstreamInput = s.strictObject({
   url: s.httpUrl().optional().describe('Short for one version `v1` with this one endpoint.'),
-  account: s.name().optional().describe('With `url`: short for the account of that version.'),
+  account: s
+    .name()
+    .optional()
+    .meta({
+      description: 'With `url`: short for the account of that version.',
+      examples: ['books-key'],
+    }),
   versions: s
-    .record(versionName, versionSchema)
-    .refine((versions) => Object.keys(versions).length <= 32, 'must have at most 32 versions')
+    .map(versionName, versionSchema, {
+      entriesMax: versionsMax,
+      error: `must have at most ${versionsMax} versions`,
+    })
     .optional()
     .describe('Bundles of endpoints, account and settings that traffic can be moved between.'),
-  live: versionName
-    .optional()
-    .describe(
-      'Version that gets all traffic when there is no split. Default: the only or first one.',
-    ),
+  live: versionName.optional().meta({
+    description: 'Version that gets all traffic when there is no split. Without it, the first one.',
+    examples: ['v1'],
+  }),
   split: splitSchema.optional(),
   forcedVersion: forcedVersionSchema.optional(),
 })
@@ -141,10 +204,13 @@ export type UpstreamSpec = {
   forcedVersion?: s.infer<typeof forcedVersionSchema>
 }
 
-const setSplitInput = s.strictObject({
-  weights: splitSchema.shape.weights,
-  reason: s.string().max(1_024).optional(),
-})
+const reason = s
+  .string()
+  .max(1_024)
+  .optional()
+  .meta({ description: 'Kept in the audit.', examples: ['v2 looks good'] })
+
+const setSplitInput = s.strictObject({ weights: splitSchema.shape.weights, reason })
 
 export const upstream = defineKind<UpstreamSpec, UpstreamInput>({
   kind: 'Upstream',
@@ -154,12 +220,17 @@ export const upstream = defineKind<UpstreamSpec, UpstreamInput>({
     'An upstream has versions; each is a bundle of endpoints, account and settings. `live` gets the traffic, or a `split` deals it by weight. The action `setSplit` moves traffic at run time without touching the definition; it stands until the definition of the split itself changes or `clearSplit` is called.',
   spec: upstreamInput.superRefine(checkUpstream),
   expand: expandUpstream,
-  references: (spec) =>
-    Object.entries(spec.versions).flatMap(([version, { accountRef }]): Reference[] =>
-      accountRef === undefined
-        ? []
-        : [{ kind: 'Account', name: accountRef, path: ['versions', version, 'accountRef'] }],
-    ),
+  shorten: shortenUpstream,
+  shortForms: [
+    ['versions.*.accountRef', 'versions.*.account'],
+    ['versions.v1.accountRef', 'account'],
+    ['versions.*.endpoints.0.url', 'versions.*.url'],
+    ['versions.*.endpoints', 'versions.*.url'],
+    ['versions.v1', 'url'],
+  ],
+  parts: (spec) => Object.keys(spec.versions),
+  references: upstreamReferences,
+  warnings: warnAboutUpstream,
   columns: [
     { title: 'VERSIONS', value: (spec) => Object.keys(spec.versions).join(', ') },
     { title: 'TRAFFIC', value: (spec, status) => describeTraffic(spec, status) },
@@ -181,7 +252,7 @@ export const upstream = defineKind<UpstreamSpec, UpstreamInput>({
     {
       verb: 'clearSplit',
       summary: 'Drops the run-time split: the definition decides again.',
-      input: s.strictObject({ reason: s.string().max(1_024).optional() }),
+      input: s.strictObject({ reason }),
     },
   ],
   examples: [
@@ -203,16 +274,20 @@ export const upstream = defineKind<UpstreamSpec, UpstreamInput>({
   ],
 })
 
+type AddIssue = (path: Path, message: string) => void
+
 function checkUpstream(input: UpstreamInput, context: s.RefinementCtx<UpstreamInput>): void {
-  const issue = (path: (string | number)[], message: string) =>
-    context.addIssue({ code: 'custom', path, message })
+  const issue: AddIssue = (path, message) =>
+    context.addIssue(issueOf({ path, code: 'config.bad_value', message }))
   const names = Object.keys(input.versions ?? {})
   if ((input.url === undefined) === (input.versions === undefined)) {
     issue([], 'must have either `url` or `versions`')
     return
   }
-  if (input.versions !== undefined && names.length === 0)
+  if (input.versions !== undefined && names.length === 0) {
     issue(['versions'], 'must have at least one version')
+    return
+  }
   if (input.versions !== undefined && input.account !== undefined) {
     issue(['account'], 'belongs into the version when there are `versions`')
   }
@@ -220,12 +295,10 @@ function checkUpstream(input: UpstreamInput, context: s.RefinementCtx<UpstreamIn
     checkVersion(name, version, issue)
   const known = input.url === undefined ? names : ['v1']
   if (input.live !== undefined && !known.includes(input.live)) {
-    issue(['live'], `must be one of the versions: ${known.join(', ')}`)
+    context.addIssue(issueOf(notOneOf(['live'], input.live, known, 'versions')))
   }
-  if (input.split !== undefined) checkSplit(input.split, known, issue)
+  if (input.split !== undefined) checkSplit(input.split, known, context)
 }
-
-type AddIssue = (path: (string | number)[], message: string) => void
 
 function checkVersion(name: string, version: VersionInput, issue: AddIssue): void {
   if ((version.url === undefined) === (version.endpoints === undefined)) {
@@ -234,26 +307,39 @@ function checkVersion(name: string, version: VersionInput, issue: AddIssue): voi
   if (version.account !== undefined && version.accountRef !== undefined) {
     issue(['versions', name, 'account'], 'is short for `accountRef`; write one of the two')
   }
+  const urls = new Set<string>()
+  for (const [index, { url }] of (version.endpoints ?? []).entries()) {
+    if (urls.has(url)) {
+      issue(
+        ['versions', name, 'endpoints', index, 'url'],
+        'stands in this list already; give one of them a higher `weight` instead',
+      )
+    }
+    urls.add(url)
+  }
 }
 
 function checkSplit(
   split: s.infer<typeof splitSchema>,
   known: readonly string[],
-  issue: AddIssue,
+  context: s.RefinementCtx<UpstreamInput>,
 ): void {
-  for (const name of Object.keys(split.weights)) {
-    if (!known.includes(name))
-      issue(['split', 'weights', name], `must be one of the versions: ${known.join(', ')}`)
+  const bad = (path: Path, message: string) =>
+    context.addIssue(issueOf({ path, code: 'config.bad_value', message }))
+  const strangers = Object.keys(split.weights).filter((name) => !known.includes(name))
+  for (const name of strangers) {
+    const flaw = notOneOf(['split', 'weights', name], name, known, 'versions')
+    context.addIssue(issueOf({ ...flaw, at: 'key' }))
   }
   const total = Object.values(split.weights).reduce<number>(
     (sum, weight) => sum + basisPoints(weight),
     0,
   )
   if (total !== basisPointsWhole)
-    issue(['split', 'weights'], `must add up to 100 %, not ${formatShare(total)}`)
+    bad(['split', 'weights'], `must add up to 100 %, not ${formatShare(total)}`)
   const needsName = split.sticky?.by === 'Header' || split.sticky?.by === 'Cookie'
   if (needsName && split.sticky?.name === undefined)
-    issue(['split', 'sticky'], 'needs the `name` of the header or cookie')
+    bad(['split', 'sticky'], 'needs the `name` of the header or cookie')
 }
 
 function basisPoints(weight: string | number): number {
@@ -286,13 +372,94 @@ function expandVersion(version: VersionInput): VersionSpec {
   const endpoints = version.endpoints ?? [{ url: version.url ?? '' }]
   const accountRef = version.accountRef ?? version.account
   return {
-    endpoints: endpoints.map((endpoint) => ({ ...endpoint, weight: endpoint.weight ?? 1 })),
+    endpoints: endpoints.map((endpoint) => ({
+      ...endpoint,
+      weight: endpoint.weight ?? weightDefault,
+    })),
     ...(accountRef !== undefined && { accountRef }),
-    balance: version.balance ?? 'PeakEwma',
-    connectionsMax: version.connectionsMax ?? 1_024,
+    balance: version.balance ?? balanceDefault,
+    connectionsMax: version.connectionsMax ?? connectionsMaxDefault,
     ...(version.timeouts && { timeouts: version.timeouts }),
     ...(version.tls && { tls: version.tls }),
   }
+}
+
+function shortenUpstream(spec: UpstreamSpec): UpstreamInput {
+  const names = Object.keys(spec.versions)
+  const versions = Object.fromEntries(
+    Object.entries(spec.versions).map(([name, version]) => [name, shortenVersion(version)]),
+  )
+  const rest = {
+    ...(spec.split && { split: { ...spec.split, weights: shareWeights(spec.split.weights) } }),
+    ...(spec.forcedVersion && { forcedVersion: spec.forcedVersion }),
+  }
+  const { url, account, ...others } = versions.v1 ?? {}
+  const isOneAddress = names.length === 1 && url !== undefined && Object.keys(others).length === 0
+  if (isOneAddress) return { url, ...(account !== undefined && { account }), ...rest }
+  // With several versions `live` is always written: it should not hang on the order of keys.
+  const isLiveClear = names.length === 1 && spec.live === names[0]
+  return { versions, ...(!isLiveClear && { live: spec.live }), ...rest }
+}
+
+function shortenVersion(version: VersionSpec): VersionInput {
+  const endpoints = version.endpoints.map(({ weight, ...endpoint }) => ({
+    ...endpoint,
+    ...(weight !== weightDefault && { weight }),
+  }))
+  const [first] = endpoints
+  const isPlain = endpoints.length === 1 && Object.keys(first ?? {}).length === 1
+  return {
+    ...(isPlain && first !== undefined ? { url: first.url } : { endpoints }),
+    ...(version.accountRef !== undefined && { account: version.accountRef }),
+    ...(version.balance !== balanceDefault && { balance: version.balance }),
+    ...(version.connectionsMax !== connectionsMaxDefault && {
+      connectionsMax: version.connectionsMax,
+    }),
+    ...(version.timeouts && { timeouts: version.timeouts }),
+    ...(version.tls && { tls: version.tls }),
+  }
+}
+
+/** Weights as people read them: `9500` to `95%`. */
+function shareWeights(weights: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, weight]) => [name, formatShare(weight)]),
+  )
+}
+
+function upstreamReferences(spec: UpstreamSpec): Reference[] {
+  const accounts = Object.entries(spec.versions).flatMap(
+    ([version, { accountRef }]): Reference[] =>
+      accountRef === undefined
+        ? []
+        : [{ kind: 'Account', name: accountRef, path: ['versions', version, 'accountRef'] }],
+  )
+  const testers = (spec.forcedVersion?.apps ?? []).map(
+    (name, index): Reference => ({ kind: 'App', name, path: ['forcedVersion', 'apps', index] }),
+  )
+  return [...accounts, ...testers]
+}
+
+function warnAboutUpstream(spec: UpstreamSpec): SpecWarning[] {
+  const warnings: SpecWarning[] = []
+  const warn = (path: Path, message: string) =>
+    warnings.push({ code: 'config.no_effect', path, message })
+  const weights = spec.split?.weights ?? { [spec.live]: basisPointsWhole }
+  for (const [name, { endpoints, tls }] of Object.entries(spec.versions)) {
+    const takesNothing = endpoints.every((endpoint) => endpoint.weight === 0)
+    if (takesNothing && (weights[name] ?? 0) > 0) {
+      warn(
+        ['versions', name, 'endpoints'],
+        'all have weight 0, yet the version gets traffic: every request would fail',
+      )
+    }
+    if (tls !== undefined && endpoints.every((endpoint) => endpoint.url.startsWith('http:')))
+      warn(['versions', name, 'tls'], 'has no effect: no endpoint is https')
+  }
+  const { apps, addresses } = spec.forcedVersion ?? { apps: [''] }
+  if ((apps ?? []).length + (addresses ?? []).length === 0)
+    warn(['forcedVersion'], 'lets nobody choose: name `apps` or `addresses`')
+  return warnings
 }
 
 /** `v1 95%, v2 5%`: the split in force, from run-time state, definition or `live`. */

@@ -72,6 +72,27 @@ export const configErrors = {
     retryable: false,
     todo: 'Correct the name, or put your own policy into the folder named by `gateway.policiesFolder`.',
   },
+  'config.reference_cycle': {
+    status: 422,
+    title: 'Objects refer to each other in a circle',
+    source: 'operator',
+    retryable: false,
+    todo: 'Remove one of the references that the message lists.',
+  },
+  'config.unused': {
+    status: 422,
+    title: 'Nothing uses this',
+    source: 'operator',
+    retryable: false,
+    todo: 'A warning: refer to it or delete it.',
+  },
+  'config.no_effect': {
+    status: 422,
+    title: 'Setting has no effect',
+    source: 'operator',
+    retryable: false,
+    todo: 'A warning: the message says what is missing for it to work.',
+  },
   'config.route_conflict': {
     status: 422,
     title: 'Two routes match exactly the same requests',
