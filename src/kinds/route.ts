@@ -165,7 +165,7 @@ const redirectSchema = s
       .optional()
       .meta({
         description:
-          'Absolute or relative address; `{id}` and `{**}` insert what the path matched.',
+          'Address or path, sent as it stands; `{id}` and `{**}` insert what the path matched.',
         examples: ['https://example.com/{**}'],
       }),
     scheme: s
@@ -179,7 +179,8 @@ const redirectSchema = s
       .startsWith('/', 'must start with `/`')
       .optional()
       .meta({
-        description: 'Replaces the path; `{id}` and `{**}` insert what the path matched.',
+        description:
+          'Replaces the path; `{id}` and `{**}` insert what the path matched. The query is kept.',
         examples: ['/books/{id}'],
       }),
   })
@@ -233,12 +234,15 @@ const rewriteSchema = s
       .startsWith('/', 'must start with `/`')
       .optional()
       .meta({
-        description: 'New path; `{id}` and `{**}` insert what the path matched.',
+        description: 'New path; `{id}` and `{**}` insert what the path matched. The query is kept.',
         examples: ['/v2/{**}'],
       }),
     stripPrefix: prefix
       .optional()
-      .meta({ description: 'Taken off the beginning of the path.', examples: ['/api'] }),
+      .meta({
+        description: 'Taken off the beginning of the path, in whole segments.',
+        examples: ['/api'],
+      }),
     addPrefix: prefix
       .optional()
       .meta({ description: 'Put before the path.', examples: ['/internal'] }),
@@ -423,13 +427,13 @@ function checkRoute(input: RouteInput, context: s.RefinementCtx<RouteInput>): vo
 /** Every `{name}` of a template must be a parameter in all paths of the route. */
 function checkTemplates(input: RouteInput, issue: (path: Path, message: string) => void): void {
   const paths = input.match?.paths ?? (input.match?.path === undefined ? [] : [input.match.path])
-  const templates: [Path, string | undefined][] = [
-    [['rewrite', 'path'], input.rewrite?.path],
-    [['redirect', 'location'], input.redirect?.location],
-    [['redirect', 'path'], input.redirect?.path],
-  ]
-  for (const [path, text] of templates) {
-    const message = text === undefined ? undefined : templateProblem(text, paths)
+  for (const [path, text, place] of [
+    [['rewrite', 'path'], input.rewrite?.path, 'path'],
+    [['redirect', 'location'], input.redirect?.location, 'location'],
+    [['redirect', 'path'], input.redirect?.path, 'path'],
+  ] as const) {
+    const message =
+      text === undefined ? undefined : templateProblem(text, { patterns: paths, place })
     if (message !== undefined) issue(path, message)
   }
 }

@@ -3,7 +3,7 @@
  * What the client sent is passed on byte for byte wherever it is not replaced.
  */
 import { HeadgateError } from '../../base/errors.ts'
-import { splitTemplate } from '../../kinds/route-template.ts'
+import { splitTemplate } from '../../kinds/route-patterns.ts'
 import type { Rewrite, RouteAction, Template } from '../snapshot.ts'
 import type { RouteMatchResult } from './match.ts'
 import { firstAfterSlashes, normalisePath, normaliseSegment } from './path.ts'
