@@ -1,5 +1,5 @@
 /** Recognises the calling app by its API key; everybody else gets 401. */
-import { s } from '../../base/schema.ts'
+import { s } from '../../../base/schema.ts'
 import {
   type AppMatch,
   definePolicy,
@@ -8,8 +8,8 @@ import {
   type PolicyExchange,
   proceed,
   type Verdict,
-} from './define-policy.ts'
-import { fieldValue, writableFieldName } from './field-rules.ts'
+} from '../define-policy.ts'
+import { fieldValue, writableFieldName } from '../field-rules.ts'
 
 const config = s.strictObject({
   header: writableFieldName().default('x-api-key').describe('Field that carries the key.'),

@@ -1,7 +1,7 @@
 /** Breaks a share of the requests on purpose, to see how callers and upstreams take it. */
-import { wait } from '../../base/clock.ts'
-import { s } from '../../base/schema.ts'
-import { basisPointsWhole, formatDuration, parseDuration, parseShare } from '../../base/units.ts'
+import { wait } from '../../../base/clock.ts'
+import { s } from '../../../base/schema.ts'
+import { basisPointsWhole, formatDuration, parseDuration, parseShare } from '../../../base/units.ts'
 import {
   definePolicy,
   deny,
@@ -9,7 +9,7 @@ import {
   type PolicyExchange,
   proceed,
   type Verdict,
-} from './define-policy.ts'
+} from '../define-policy.ts'
 
 /** Longest delay that may be configured: an exchange holds memory and a connection while it waits. */
 export const faultDelayMsMax = 30_000

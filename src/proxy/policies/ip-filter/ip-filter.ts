@@ -1,8 +1,8 @@
 /** Lets requests through by the address of the client. */
-import { cidrTable } from '../../base/cidr.ts'
-import { s } from '../../base/schema.ts'
-import { definePolicy, deny, proceed } from './define-policy.ts'
-import { RecentCache } from './recent-cache.ts'
+import { cidrTable } from '../../../base/cidr.ts'
+import { s } from '../../../base/schema.ts'
+import { definePolicy, deny, proceed } from '../define-policy.ts'
+import { RecentCache } from '../recent-cache.ts'
 
 /** Addresses whose outcome is remembered, so that a kept-alive connection is judged once. */
 export const addressesCachedMax = 8_192

@@ -4,10 +4,10 @@
  * `RateLimit` and `RateLimit-Policy` as draft-ietf-httpapi-ratelimit-headers-11 has them,
  * `Retry-After` as RFC 9110 §10.2.3 has it.
  */
-import { s } from '../../base/schema.ts'
-import { formatDuration, parseRate } from '../../base/units.ts'
-import type { LimiterAnswer } from '../../ledger/ledger.ts'
-import { definePolicy, deny, type PolicyExchange, proceed } from './define-policy.ts'
+import { s } from '../../../base/schema.ts'
+import { formatDuration, parseRate } from '../../../base/units.ts'
+import type { LimiterAnswer } from '../../../ledger/ledger.ts'
+import { definePolicy, deny, type PolicyExchange, proceed } from '../define-policy.ts'
 
 const config = s
   .strictObject({

@@ -1,7 +1,7 @@
 /** Refuses requests that are larger than a route wants them. */
-import { s } from '../../base/schema.ts'
-import { parseSize } from '../../base/units.ts'
-import { definePolicy, deny, proceed, type RequestView } from './define-policy.ts'
+import { s } from '../../../base/schema.ts'
+import { parseSize } from '../../../base/units.ts'
+import { definePolicy, deny, proceed, type RequestView } from '../define-policy.ts'
 
 const config = s
   .strictObject({

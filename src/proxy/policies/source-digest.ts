@@ -1,0 +1,71 @@
+/** Finds the sources of users' policies and sums them up, so that a change of any is noticed. */
+import { createHash } from 'node:crypto'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Files that a policies folder may hold, helpers in subfolders included. */
+export const sourceFilesMax = 1_000
+/** All of them together. */
+export const sourceBytesMax = 16_777_216
+/** Subfolders in subfolders; deeper ones are refused. */
+export const sourceDepthMax = 8
+
+const sourceName = /\.(?:[mc]?[jt]s|json)$/
+const policyName = /^[^_.].*\.m?[jt]s$/
+const noPolicyName = /\.d\.m?ts$|\.test\.m?[jt]s$/
+
+export type PolicySources = {
+  /** Absolute paths of the files that hold policies, sorted. */
+  readonly policyPaths: readonly string[]
+  /** SHA-256, hexadecimal, over names and contents of all sources. */
+  readonly sha256: string
+}
+
+/**
+ * Reads all sources below the folder. Policies are the files directly in it whose names do not
+ * begin with `_`; everything else is a helper, but belongs to the digest, because a policy may
+ * import it. Throws when the folder cannot be read or is beyond the limits.
+ */
+export async function readPolicySources(folder: string): Promise<PolicySources> {
+  const paths = (await sourcesBelow(folder, 0)).sort()
+  if (paths.length > sourceFilesMax) {
+    throw new Error(`holds more than ${sourceFilesMax} source files; remove what is no policy`)
+  }
+  const digest = createHash('sha256')
+  let bytes = 0
+  for (const path of paths) {
+    const content = await readFile(join(folder, path))
+    bytes += content.length
+    if (bytes > sourceBytesMax) {
+      throw new Error(`holds more than ${sourceBytesMax} bytes of source; remove what is no policy`)
+    }
+    // The length keeps `a` + `bc` apart from `ab` + `c`.
+    digest.update(`${path}\0${content.length}\0`).update(content)
+  }
+  const policyPaths = paths
+    .filter((path) => policyName.test(path) && !noPolicyName.test(path) && !path.includes('/'))
+    .map((path) => join(folder, path))
+  return { policyPaths, sha256: digest.digest('hex') }
+}
+
+/** Paths relative to `folder`. Links to files are followed, because mounted volumes are made of them. */
+async function sourcesBelow(folder: string, depth: number): Promise<string[]> {
+  if (depth > sourceDepthMax) throw new Error(`is nested deeper than ${sourceDepthMax} folders`)
+  const found: string[] = []
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const isIgnored = entry.name.startsWith('.') || entry.name === 'node_modules'
+    if (isIgnored) continue
+    if (entry.isDirectory()) {
+      const inside = await sourcesBelow(join(folder, entry.name), depth + 1)
+      found.push(...inside.map((path) => `${entry.name}/${path}`))
+    } else if (sourceName.test(entry.name) && (await isFile(join(folder, entry.name)))) {
+      found.push(entry.name)
+    }
+    if (found.length > sourceFilesMax) break
+  }
+  return found
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path)).isFile()
+}
