@@ -100,6 +100,13 @@ export const runtimeErrors = {
     retryable: true,
     todo: 'Look at the gateway (`headgate doctor`), or wait longer with `--timeout`.',
   },
+  'cli.write_failed': {
+    status: 500,
+    title: 'File cannot be written',
+    source: 'operator',
+    retryable: true,
+    todo: 'Check the path, its permissions and the space on the disk.',
+  },
   'cli.file_exists': {
     status: 409,
     title: 'File exists already',
