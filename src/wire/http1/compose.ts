@@ -42,6 +42,7 @@ export class FieldEditList {
   }
 
   remove(name: string): void {
+    if (ownFields.has(name)) requireValidField(name, '')
     this.removed.push(cachedFieldKey(name))
     for (let index = this.#added.length - 1; index >= 0; index--) {
       if (this.#added[index]?.[0] === name) this.#added.splice(index, 1)
@@ -65,9 +66,22 @@ export class FieldEditList {
   }
 }
 
-/** Nothing that could end a line or a name early may get into a head. */
+/** Fields that say where a message ends or belong to one connection; the codec alone writes them. */
+const ownFields = new Set([
+  'connection',
+  'content-length',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Nothing that could end a line or a name early, or the message itself, may get into a head. */
 function requireValidField(name: string, value: string): void {
-  let isValid = name !== ''
+  let isValid = name !== '' && !ownFields.has(name)
   for (let index = 0; index < name.length; index++) {
     if (tokenLower[name.charCodeAt(index)] !== name.charCodeAt(index)) isValid = false
   }
@@ -76,7 +90,7 @@ function requireValidField(name: string, value: string): void {
   }
   if (isValid) return
   throw new HeadgateError('policy.failed', {
-    message: `a policy set the header field ${JSON.stringify(name)} to a value that no header may have: use lower-case names and no line breaks or control characters`,
+    message: `a policy set the header field ${JSON.stringify(name)} in a way that no policy may: names are lower case and none of those that frame the message, values have no line breaks or control characters`,
   })
 }
 

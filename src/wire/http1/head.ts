@@ -192,6 +192,8 @@ export class HeadPool {
 
   release(head: Head): void {
     head.release()
-    if (this.#idle.length < this.#idleMax) this.#idle.push(head)
+    // A head of another size comes from a pool that has been replaced.
+    const isOurs = head.fieldCountMax === this.fieldCountMax
+    if (isOurs && this.#idle.length < this.#idleMax) this.#idle.push(head)
   }
 }

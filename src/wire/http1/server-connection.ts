@@ -28,7 +28,8 @@ export type ServerConnectionSettings = {
 }
 
 export type ServerConnectionServices = {
-  readonly heads: HeadPool
+  /** Another pool after the limit on fields has changed. */
+  heads(): HeadPool
   settings(): ServerConnectionSettings
   /** Milliseconds, renewed by the sweep: good enough for time limits and free to read. */
   coarseNow(): number
@@ -224,11 +225,12 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
 
   /** False when more bytes are needed or the connection is closing. */
   #readHead(bytes: Buffer): boolean {
-    const head = this.#services.heads.acquire()
+    const heads = this.#services.heads()
+    const head = heads.acquire()
     const limits = this.#services.settings().limits
     const result = scanRequestHead(head, bytes, 0, bytes.length, limits)
     if (result === incomplete) {
-      this.#services.heads.release(head)
+      heads.release(head)
       this.#resumeStream()
       return false
     }
@@ -413,7 +415,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
 
   #releaseHead(): void {
     if (this.#head === undefined) return
-    this.#services.heads.release(this.#head)
+    this.#services.heads().release(this.#head)
     this.#head = undefined
   }
 

@@ -1,0 +1,235 @@
+/**
+ * The data plane of one worker: listener, connections, the snapshot in force, and the sweep that
+ * enforces time limits. Serves from memory only; it never touches store, files or other services.
+ */
+import type { LeaseTable } from '../accounts/lease-table.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import { assert, type ErrorCode, messageOf } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
+import { composeHead, dropNothing } from '../wire/http1/compose.ts'
+import { HeadPool } from '../wire/http1/head.ts'
+import {
+  ServerConnection,
+  type ServerConnectionServices,
+  type ServerConnectionSettings,
+} from '../wire/http1/server-connection.ts'
+import type { Inbound, InboundListener } from '../wire/inbound.ts'
+import type { ByteStream } from '../wire/tcp/byte-stream.ts'
+import { type ActivationServices, ActiveSnapshot } from './active-snapshot.ts'
+import { problemAnswer, statusLine } from './answers.ts'
+import { Exchange } from './exchange.ts'
+import { createIds } from './ids.ts'
+import { type Listener, type ListenOptions, listen } from './listener.ts'
+import { createAppDirectory } from './policies/app-directory.ts'
+import type { PolicyDefinition } from './policies/define-policy.ts'
+import type { ProxyServices } from './proxy-services.ts'
+import type { Snapshot } from './snapshot.ts'
+import { EndpointDirectory } from './upstreams/endpoint-directory.ts'
+
+export type DataPlaneServices = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly ledger: Ledger
+  readonly metrics: WorkerMetrics
+  /** Writes the call record of an exchange that has ended. */
+  record(exchange: Exchange, durationUs: number): void
+  log(line: string): void
+}
+
+/** Resolution of every time limit on the wire. */
+export const sweepPeriodMs = 100
+const idleHeadsMax = 4_096
+const upstreamFieldCountMax = 256
+const upstreamHeadBytesMax = 65_536
+
+export class DataPlane {
+  readonly #services: DataPlaneServices
+  readonly #proxyServices: ProxyServices
+  readonly #connections = new Set<ServerConnection>()
+  readonly #endpoints: EndpointDirectory
+  readonly #sweepTimer: Timer
+  #clientHeads = new HeadPool({ fieldCountMax: 100, idleMax: idleHeadsMax })
+  #settings: ServerConnectionSettings | undefined
+  #active: ActiveSnapshot | undefined
+  #listener: Listener | undefined
+  #isDraining = false
+  #coarseNowMs: number
+  #httpDate: string
+  #dateSecond = 0
+  #onEmpty: (() => void) | undefined
+
+  constructor(services: DataPlaneServices) {
+    this.#services = services
+    const { clock, random, metrics } = services
+    this.#coarseNowMs = clock.now()
+    this.#httpDate = new Date(clock.wallMs()).toUTCString()
+    this.#proxyServices = {
+      clock,
+      ids: createIds(random),
+      coarseNow: () => this.#coarseNowMs,
+      fraction: () => random.fraction(),
+      httpDate: () => this.#httpDate,
+      record: services.record,
+      onRetry: () => metrics.count('retries'),
+      onRefusedMessage: (code) => metrics.countRefused(code),
+      log: services.log,
+    }
+    this.#endpoints = new EndpointDirectory({
+      heads: new HeadPool({ fieldCountMax: upstreamFieldCountMax, idleMax: idleHeadsMax }),
+      limits: { headBytesMax: upstreamHeadBytesMax, targetBytesMax: 0 },
+      coarseNow: () => this.#coarseNowMs,
+      counters: {
+        onOpened: () => metrics.count('upstreamConnectionsOpened'),
+        onReused: () => metrics.count('upstreamConnectionsReused'),
+        onConnectFailed: () => metrics.count('upstreamConnectionsFailed'),
+      },
+    })
+    this.#sweepTimer = clock.every(sweepPeriodMs, () => this.#sweep())
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  get revision(): number {
+    return this.#active?.snapshot.revision ?? 0
+  }
+
+  /** Serves new exchanges from `snapshot`; those that run end on theirs. Throws and changes nothing when it cannot. */
+  apply(
+    snapshot: Snapshot,
+    catalog: ReadonlyMap<string, PolicyDefinition>,
+    leases: LeaseTable,
+  ): void {
+    const { clock, random, ledger, metrics } = this.#services
+    const services: ActivationServices = {
+      policyServices: { clock, random, ledger, apps: createAppDirectory(snapshot.apps, { clock }) },
+      chainServices: { clock, onFailure: (policy, error) => this.#onPolicyFailure(policy, error) },
+      catalog,
+      endpoints: this.#endpoints,
+      metrics,
+      leases,
+      random,
+    }
+    const previous = this.#active
+    this.#active = new ActiveSnapshot(snapshot, services, previous)
+    previous?.supersede()
+    const { limits, clientTimeouts } = snapshot.gateway
+    if (limits.fieldCountMax !== this.#clientHeads.fieldCountMax) {
+      this.#clientHeads = new HeadPool({
+        fieldCountMax: limits.fieldCountMax,
+        idleMax: idleHeadsMax,
+      })
+    }
+    this.#settings = { limits, ...clientTimeouts }
+  }
+
+  #onPolicyFailure(policy: string, error: unknown): void {
+    this.#services.metrics.count('policyFailures')
+    this.#services.log(`policy ${policy} failed: ${messageOf(error)}`)
+  }
+
+  async listen(options: ListenOptions): Promise<number> {
+    assert(this.#active !== undefined, 'a worker listens after its first snapshot')
+    const services = this.#connectionServices()
+    this.#listener = await listen(options, (stream) => this.#accept(stream, services))
+    return this.#listener.port
+  }
+
+  #accept(stream: ByteStream, services: ServerConnectionServices): void {
+    const connectionsMax = this.#active?.snapshot.gateway.limits.connectionsMax ?? 0
+    if (this.#isDraining || this.#connections.size >= connectionsMax) {
+      this.#services.metrics.count('connectionsRefused')
+      stream.destroy()
+      return
+    }
+    this.#services.metrics.count('connectionsAccepted')
+    this.#connections.add(new ServerConnection(stream, services))
+    this.#services.metrics.setOpenConnections(this.#connections.size)
+  }
+
+  #connectionServices(): ServerConnectionServices {
+    return {
+      heads: () => this.#clientHeads,
+      settings: () => this.#requiredSettings(),
+      coarseNow: () => this.#coarseNowMs,
+      isDraining: () => this.#isDraining,
+      onRequest: (inbound) => this.#onRequest(inbound),
+      onRefused: (code) => this.#refusalOf(code),
+      onClosed: (connection) => this.#onClosed(connection),
+    }
+  }
+
+  #requiredSettings(): ServerConnectionSettings {
+    assert(this.#settings !== undefined, 'a connection is served after the first snapshot')
+    return this.#settings
+  }
+
+  #onRequest(inbound: Inbound): InboundListener {
+    assert(this.#active !== undefined, 'a request is served after the first snapshot')
+    const exchange = new Exchange(inbound, this.#active, this.#proxyServices)
+    exchange.run()
+    return exchange
+  }
+
+  /** The whole answer to a message that broke the rules before there was an exchange. */
+  #refusalOf(code: ErrorCode): Buffer {
+    this.#services.metrics.countRefused(code)
+    const answer = problemAnswer(code, { requestId: this.#proxyServices.ids.requestId() })
+    let text = statusLine(answer.status)
+    for (const [name, value] of answer.fields) text += `${name}: ${value}\r\n`
+    text += `date: ${this.#httpDate}\r\ncontent-length: ${answer.body.length}\r\nconnection: close\r\n`
+    return composeHead({ text, source: undefined, drop: dropNothing, removed: [] }, answer.body)
+  }
+
+  #onClosed(connection: ServerConnection): void {
+    this.#connections.delete(connection)
+    this.#services.metrics.setOpenConnections(this.#connections.size)
+    if (this.#connections.size === 0) this.#onEmpty?.()
+  }
+
+  #sweep(): void {
+    const { clock } = this.#services
+    this.#coarseNowMs = clock.now()
+    const wallMs = clock.wallMs()
+    const second = Math.floor(wallMs / 1_000)
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second
+      this.#httpDate = new Date(wallMs).toUTCString()
+    }
+    for (const connection of this.#connections) connection.sweep(this.#coarseNowMs)
+    this.#endpoints.sweep(this.#coarseNowMs)
+  }
+
+  /** Stops accepting and lets exchanges finish; resolves with the number of connections cut off at the end. */
+  async drain(budgetMs: number): Promise<number> {
+    this.#isDraining = true
+    this.#listener?.close()
+    for (const connection of this.#connections) connection.drain()
+    await this.#emptyWithin(budgetMs)
+    const cutOff = this.#connections.size
+    this.close()
+    return cutOff
+  }
+
+  #emptyWithin(budgetMs: number): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = this.#services.clock.after(budgetMs, resolve)
+      this.#onEmpty = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+
+  close(): void {
+    this.#listener?.close()
+    this.#sweepTimer.cancel()
+    for (const connection of this.#connections) connection.destroy()
+    this.#endpoints.close()
+    this.#active?.supersede()
+  }
+}
