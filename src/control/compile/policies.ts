@@ -1,7 +1,7 @@
 import { HeadgateError } from '../../base/errors.ts'
-import { s } from '../../base/schema.ts'
 import type { PolicyEntry as PolicyListEntry } from '../../kinds/policy-list.ts'
 import type { PolicySetSpec } from '../../kinds/policy-set.ts'
+import { checkPolicyConfig } from '../../proxy/policies/catalog.ts'
 import { type PolicyDefinition, policyPhases } from '../../proxy/policies/define-policy.ts'
 import type { PolicyEntry } from '../../proxy/snapshot.ts'
 
@@ -59,8 +59,6 @@ export function policyTable(
 
 type WrittenPolicy = Extract<PolicyListEntry, { policy: string }>
 
-const configRecord = s.record(s.string(), s.unknown())
-
 /** The configuration as the policy's schema reads it, with its defaults. */
 function checked(entry: WrittenPolicy, scope: string, catalog: PolicyCatalog) {
   const definition = catalog.get(entry.policy)
@@ -69,14 +67,13 @@ function checked(entry: WrittenPolicy, scope: string, catalog: PolicyCatalog) {
       message: `${scope}: there is no policy \`${entry.policy}\`; correct the name, or put your own policy into \`gateway.policiesFolder\``,
       detail: { policy: entry.policy, scope },
     })
-  const result = definition.config.safeParse(entry.config)
-  const config = configRecord.safeParse(result.data)
-  if (!result.success || config.data === undefined)
+  const result = checkPolicyConfig(definition, entry.config)
+  if (!result.ok)
     throw new HeadgateError('config.bad_value', {
-      message: `${scope}: the configuration of \`${entry.policy}\` is not valid: ${result.error?.issues[0]?.message ?? 'must be a map'}`,
-      detail: { policy: entry.policy, scope },
+      message: `${scope}: the configuration of \`${entry.policy}\` is not valid: ${result.issues[0]?.message}`,
+      detail: { policy: entry.policy, scope, issues: result.issues },
     })
-  return { policy: entry.policy, config: config.data }
+  return { policy: entry.policy, config: result.config }
 }
 
 function unknownSet(owner: string, name: string): HeadgateError {

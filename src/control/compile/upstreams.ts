@@ -99,12 +99,18 @@ function compileTls(
 function compileSplit({ name, spec }: NamedUpstream, splits: SplitStates): SplitEntry {
   const state = splits.get(name)
   const weights = state?.weights ?? spec.split?.weights ?? {}
-  const sticky = spec.split?.sticky
   return {
     arms: dealingOrder(spec, weights),
-    sticky: sticky && { by: sticky.by, name: sticky.name ?? '', salt: sticky.salt ?? name },
+    sticky: compileSticky(spec, name),
     epoch: state?.epoch ?? 0,
   }
+}
+
+function compileSticky({ split }: UpstreamSpec, upstream: string): SplitEntry['sticky'] {
+  if (split?.sticky === undefined) return undefined
+  const { by, name = '', salt = upstream } = split.sticky
+  // Names of fields are asked for in lower case; those of cookies are case-sensitive.
+  return { by, name: by === 'Header' ? name.toLowerCase() : name, salt }
 }
 
 /**
