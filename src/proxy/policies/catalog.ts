@@ -1,12 +1,11 @@
 /** All policies that a configuration may name, and the check of a configuration against them. */
 import { HeadgateError } from '../../base/errors.ts'
-import type { PolicyDefinition } from './define-policy.ts'
+import { type Checked, checkValue } from '../../base/schema-check.ts'
+import type { PolicyCatalog, PolicyDefinition } from './define-policy.ts'
 import { builtInPolicies } from './index.ts'
 
 /** The built-in policies and `extra` ones by name. Throws when two have the same name. */
-export function policyCatalog(
-  extra: readonly PolicyDefinition[] = [],
-): ReadonlyMap<string, PolicyDefinition> {
+export function policyCatalog(extra: readonly PolicyDefinition[] = []): PolicyCatalog {
   const catalog = new Map<string, PolicyDefinition>()
   for (const definition of [...builtInPolicies, ...extra]) {
     if (catalog.has(definition.name)) {
@@ -19,16 +18,6 @@ export function policyCatalog(
   return catalog
 }
 
-export type PolicyConfigCheck =
-  | { readonly ok: true; readonly config: Readonly<Record<string, unknown>> }
-  | {
-      readonly ok: false
-      readonly issues: readonly {
-        readonly path: readonly (string | number)[]
-        readonly message: string
-      }[]
-    }
-
 /**
  * Checks what was written for a policy and fills in the defaults: the result is the `config` of a
  * snapshot's `PolicyEntry`. Whatever could not travel to a worker is refused here.
@@ -36,18 +25,13 @@ export type PolicyConfigCheck =
 export function checkPolicyConfig(
   definition: PolicyDefinition,
   written: unknown,
-): PolicyConfigCheck {
-  const result = definition.config.safeParse(written)
-  if (!result.success) {
-    const issues = result.error.issues.map((issue) => ({
-      path: issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part)),
-      message: issue.message,
-    }))
-    return { ok: false, issues }
-  }
-  if (isPlainObject(result.data) && isPlain(result.data)) return { ok: true, config: result.data }
-  const message = `the schema of policy \`${definition.name}\` must give plain data (an object of strings, numbers, booleans, lists and objects): convert values in \`create\``
-  return { ok: false, issues: [{ path: [], message }] }
+): Checked<Readonly<Record<string, unknown>>> {
+  const checked = checkValue(definition.config, written)
+  if (!checked.ok) return checked
+  const { value } = checked
+  if (isPlainObject(value) && isPlain(value)) return { ok: true, value }
+  const message = `does not become plain data (an object of strings, numbers, booleans, lists and objects) by the schema of the policy \`${definition.name}\`: convert values in its \`create\``
+  return { ok: false, flaws: [{ path: [], at: 'value', code: 'config.bad_value', message }] }
 }
 
 function isPlain(value: unknown): boolean {

@@ -37,11 +37,18 @@ export type PolicyDefinition<Config = unknown> = {
   readonly examples?: readonly { readonly title: string; readonly yaml: string }[]
 }
 
+/** Definitions by name. */
+export type PolicyCatalog = ReadonlyMap<string, PolicyDefinition>
+
+/** Gives a policy its types; the definition itself comes back unchanged. */
 export function definePolicy<Config>(
   definition: PolicyDefinition<Config>,
 ): PolicyDefinition<Config> {
   return definition
 }
+
+/** All policies there are, by name: built-in ones and users' own. */
+export type PolicyCatalog = ReadonlyMap<string, PolicyDefinition>
 
 export type PolicyContext = {
   /** Names this policy's state over reloads, such as `route/books#0`. */

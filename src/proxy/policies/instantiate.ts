@@ -7,7 +7,12 @@
 import { HeadgateError, messageOf } from '../../base/errors.ts'
 import type { PolicyEntry } from '../snapshot.ts'
 import { type SwitchableAppDirectory, switchableAppDirectory } from './app-directory.ts'
-import type { PolicyContext, PolicyDefinition, PolicyInstance } from './define-policy.ts'
+import type {
+  PolicyCatalog,
+  PolicyContext,
+  PolicyDefinition,
+  PolicyInstance,
+} from './define-policy.ts'
 import type { ChainMember } from './run-chain.ts'
 
 export type PolicyServices = Omit<PolicyContext, 'scope'>
@@ -34,7 +39,7 @@ export type PolicyInstances = {
  */
 export function instantiatePolicies(
   entries: readonly PolicyEntry[],
-  catalog: ReadonlyMap<string, PolicyDefinition>,
+  catalog: PolicyCatalog,
   services: PolicyServices,
   previous?: PolicyInstances,
 ): PolicyInstances {
@@ -62,10 +67,7 @@ export function instantiatePolicies(
   return { members, held, apps, close: closeOnce(held) }
 }
 
-function definitionOf(
-  entry: PolicyEntry,
-  catalog: ReadonlyMap<string, PolicyDefinition>,
-): PolicyDefinition {
+function definitionOf(entry: PolicyEntry, catalog: PolicyCatalog): PolicyDefinition {
   const definition = catalog.get(entry.policy)
   if (definition !== undefined) return definition
   throw new HeadgateError('config.unknown_policy', {

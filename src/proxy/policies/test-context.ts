@@ -35,14 +35,14 @@ export function createPolicy(
   context: Partial<PolicyContext> = {},
 ): PolicyInstance {
   const check = checkPolicyConfig(definition, written)
-  if (!check.ok) throw new Error(check.issues.map(({ message }) => message).join('; '))
-  return definition.create(check.config, testContext(context))
+  if (!check.ok) throw new Error(check.flaws.map(({ message }) => message).join('; '))
+  return definition.create(check.value, testContext(context))
 }
 
 /** The messages, each with its path, that the schema has for what was written. */
 export function configProblems(definition: PolicyDefinition, written: unknown): readonly string[] {
   const check = checkPolicyConfig(definition, written)
-  return check.ok ? [] : check.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  return check.ok ? [] : check.flaws.map(({ path, message }) => `${path.join('.')}: ${message}`)
 }
 
 /** The verdict of a policy that answers at once. */

@@ -15,9 +15,15 @@ export function isOriginPattern(text: string): boolean {
   return text === '*' || wildcardPattern.test(text) || isSerializedOrigin(text)
 }
 
+/** Origins of packaged apps: `capacitor://localhost`, `chrome-extension://…`. */
+const appOriginPattern = /^[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9._-]+$/
+
 /** Browsers send origins in exactly this form, so anything else could never match. */
 function isSerializedOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text && text !== 'null'
+  if (text.includes('*') || !URL.canParse(text)) return false
+  const url = new URL(text)
+  if (url.protocol === 'http:' || url.protocol === 'https:') return url.origin === text
+  return appOriginPattern.test(text)
 }
 
 /** Compares without regular expressions over the whole origin; `*.example.com` has no `example.com`. */

@@ -13,7 +13,7 @@ const config = s
   .strictObject({
     limit: s
       .rate()
-      .refine((text) => (parseRate(text)?.count ?? 0) > 0, 'must allow at least one request')
+      .refine((text) => parseRate(text)?.count !== 0, 'must allow at least one request')
       .describe('Requests per period, such as `100/min`.'),
     burst: s
       .int()
