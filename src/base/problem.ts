@@ -37,6 +37,8 @@ export type ProblemEntry = {
   readonly suggestion?: string
   /** `Route/books`. */
   readonly object?: string
+  /** JSON Pointer inside `object`, where that is not part of the body. */
+  readonly objectPointer?: string
   readonly location?: { readonly file: string; readonly line: number; readonly column: number }
 }
 
@@ -57,8 +59,6 @@ export type ProblemOptions = {
   readonly status?: number
   /** Adds `todo`; leave it out of answers to consumers, who cannot follow such advice. */
   readonly isForOperator?: boolean
-  /** Where a problem stands in the body that was sent. Default: its path, as a pointer. */
-  readonly pointerOf?: (problem: ProblemLike) => string
 }
 
 /** Members that the detail of an error must not replace. */
@@ -92,15 +92,15 @@ export function problemOf(thrown: unknown, options: ProblemOptions): ProblemDocu
   const { code, detail } = thrown
   const definition = errorCatalog[code]
   return {
-    ...extensionsOf(detail),
     type: problemTypeOf(code),
     title: definition.title,
     status: options.status ?? definition.status,
     detail: thrown.message,
     instance: options.requestId,
     code,
-    ...(options.isForOperator === true && { todo: definition.todo }),
-    ...entriesOf(detail, options.pointerOf ?? ((problem) => jsonPointer(problem.path))),
+    ...(options.isForOperator === true && { todo: todoOf(thrown) }),
+    ...entriesOf(detail),
+    ...extensionsOf(detail),
   }
 }
 
@@ -118,17 +118,22 @@ function extensionsOf(detail: ErrorDetail): Record<string, unknown> {
   )
 }
 
-function entriesOf(
-  detail: ErrorDetail,
-  pointerOf: (problem: ProblemLike) => string,
-): { errors?: ProblemEntry[]; warnings?: ProblemEntry[]; errorsOmitted?: number } {
+/** An error may know a better next step than its code does. */
+function todoOf({ detail, definition }: HeadgateError): string {
+  return typeof detail.todo === 'string' ? detail.todo : definition.todo
+}
+
+function entriesOf(detail: ErrorDetail): {
+  errors?: ProblemEntry[]
+  warnings?: ProblemEntry[]
+  errorsOmitted?: number
+} {
   const problems = listOf(detail.problems).filter(isProblemLike)
-  const toEntry = (problem: ProblemLike) => problemEntry(problem, pointerOf)
   const entries = [
     ...listOf(detail.errors).filter(isProblemEntry),
-    ...problems.filter((problem) => problem.severity !== 'warning').map(toEntry),
+    ...problems.filter((problem) => problem.severity !== 'warning').map(problemEntry),
   ]
-  const warnings = problems.filter((problem) => problem.severity === 'warning').map(toEntry)
+  const warnings = problems.filter((problem) => problem.severity === 'warning').map(problemEntry)
   const omitted = entries.length - problemEntriesMax
   return {
     ...(entries.length > 0 && { errors: entries.slice(0, problemEntriesMax) }),
@@ -138,13 +143,10 @@ function entriesOf(
 }
 
 /** One problem as it stands in `errors` of a problem document or in `warnings` of an answer. */
-export function problemEntry(
-  problem: ProblemLike,
-  pointerOf: (problem: ProblemLike) => string,
-): ProblemEntry {
-  const { code, message, suggestion, object, location } = problem
+export function problemEntry(problem: ProblemLike): ProblemEntry {
+  const { path, code, message, suggestion, object, location } = problem
   return {
-    pointer: pointerOf(problem),
+    pointer: jsonPointer(path),
     code,
     message,
     ...(suggestion !== undefined && { suggestion }),
@@ -157,7 +159,8 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }
 
-function isProblemLike(value: unknown): value is ProblemLike {
+/** Whether something found in a detail is a problem. */
+export function isProblemLike(value: unknown): value is ProblemLike {
   return isProblemEntry(value) && 'path' in value && Array.isArray(value.path)
 }
 
