@@ -1,5 +1,6 @@
 /** Finds the policies among the exports of a user's file and says what is wrong with them. */
 import { s } from '../../base/schema.ts'
+import { checkValue } from '../../base/schema-check.ts'
 import { policyName } from '../../kinds/policy-list.ts'
 import { type PolicyDefinition, policyPhases } from './define-policy.ts'
 
@@ -51,14 +52,10 @@ function isDefinition(value: unknown): value is PolicyDefinition {
 }
 
 function problemsOf(exportName: string, value: unknown): string[] {
-  const issues = definitionShape.safeParse(value).error?.issues ?? []
-  return issues.map(({ path, message }) => {
+  const checked = checkValue(definitionShape, value)
+  const flaws = checked.ok ? [] : checked.flaws
+  return flaws.map(({ path, message }) => {
     const place = path.length === 0 ? '' : `\`${path.join('.')}\` `
-    return `export \`${exportName}\`: ${place}${lowerFirst(message)}`
+    return `export \`${exportName}\`: ${place}${message}`
   })
-}
-
-/** Zod's own messages begin a sentence; ours go on with one. */
-function lowerFirst(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1)
 }

@@ -37,9 +37,6 @@ export type PolicyDefinition<Config = unknown> = {
   readonly examples?: readonly { readonly title: string; readonly yaml: string }[]
 }
 
-/** Definitions by name. */
-export type PolicyCatalog = ReadonlyMap<string, PolicyDefinition>
-
 /** Gives a policy its types; the definition itself comes back unchanged. */
 export function definePolicy<Config>(
   definition: PolicyDefinition<Config>,
