@@ -82,9 +82,16 @@ export function isCidr(text: string): boolean {
   return parseCidr(text) !== undefined
 }
 
+/** The same text for the same network, however it is written: `10.0.0.0/8` and `10.9.9.9/8`. */
+export function networkKey(network: Network): string {
+  return `${network.prefixBits}:${maskedKey(network.bytes, network.prefixBits)}`
+}
+
 export type CidrTable = {
   /** Whether the address (text) lies in one of the networks; false for what is not an address. */
   has(address: string): boolean
+  /** Whether one of the networks holds every address of this one. */
+  covers(network: Network): boolean
 }
 
 /** Builds a look-up over networks; `has` costs one hash look-up per distinct prefix length. */
@@ -102,6 +109,13 @@ export function cidrTable(cidrs: readonly string[]): CidrTable {
       if (bytes === undefined) return false
       for (const [prefixBits, keys] of byPrefix) {
         if (keys.has(maskedKey(bytes, prefixBits))) return true
+      }
+      return false
+    },
+    covers(network) {
+      for (const [prefixBits, keys] of byPrefix) {
+        if (prefixBits > network.prefixBits) continue
+        if (keys.has(maskedKey(network.bytes, prefixBits))) return true
       }
       return false
     },
