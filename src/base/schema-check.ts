@@ -4,8 +4,8 @@
  */
 import { suggestion } from './did-you-mean.ts'
 import { type ErrorCode, isErrorCode } from './errors.ts'
-import type { s } from './schema.ts'
-import { noBranchFits, oneOf, sentenceOf } from './schema-messages.ts'
+import { s } from './schema.ts'
+import { noBranchFits, numberRange, oneOf, sentenceOf } from './schema-messages.ts'
 import { knownKeysOf, schemasAt, withoutExtensions } from './schema-walk.ts'
 
 /** One thing that is wrong with a value. */
@@ -36,7 +36,24 @@ export function checkValue<Value>(schema: s.ZodType<Value>, value: unknown): Che
   const result = schema.safeParse(cleaned, { error: sentenceOf })
   if (result.success) return { ok: true, value: result.data }
   const context = { schema, value: cleaned }
-  return { ok: false, flaws: result.error.issues.flatMap((issue) => flawsOf(issue, [], context)) }
+  const flaws = result.error.issues.flatMap((issue) => flawsOf(issue, [], context))
+  return { ok: false, flaws: withoutEchoes(flaws) }
+}
+
+/**
+ * A map with a misspelt key also breaks rules such as "exactly one of `a` and `b`"; whoever mends
+ * the key has mended both, so only the key is reported.
+ */
+function withoutEchoes(flaws: readonly Flaw[]): Flaw[] {
+  const parents = new Set(
+    flaws
+      .filter(({ code }) => code === 'config.unknown_key')
+      .map(({ path }) => JSON.stringify(path.slice(0, -1))),
+  )
+  return flaws.filter(
+    ({ code, at, path }) =>
+      code !== 'config.bad_value' || at === 'key' || !parents.has(JSON.stringify(path)),
+  )
 }
 
 type Issue = s.core.$ZodIssue
@@ -64,11 +81,24 @@ function flawsOf(issue: Issue, base: Flaw['path'], context: Context): Flaw[] {
       return [badValue(path, issue.message, hintForType(issue.expected, found))]
     case 'invalid_key':
       return [{ ...badValue(path, issue.message), at: 'key' }]
+    case 'too_small':
+    case 'too_big':
+      return [badValue(path, rangeMessage(issue, schemasAt(context.schema, path)))]
     case 'custom':
       return [customFlaw(path, issue.message, issue.params ?? {})]
     default:
       return [badValue(path, issue.message)]
   }
+}
+
+/** Both ends of a range when a number is outside of it, unless the schema has its own words. */
+function rangeMessage(
+  issue: Extract<Issue, { code: 'too_small' | 'too_big' }>,
+  schemas: readonly s.core.$ZodType[],
+): string {
+  const [schema] = schemas.filter((each) => each instanceof s.core.$ZodNumber)
+  const isDefault = /^must be at (?:least|most) -?[\d.]+$/.test(issue.message)
+  return isDefault && schema !== undefined ? `must be ${numberRange(schema)}` : issue.message
 }
 
 function isMissing(issue: Issue): boolean {
@@ -137,8 +167,12 @@ function flawsOfUnion(
   const [best] = candidates.toSorted((a, b) => a.length - b.length)
   if (best !== undefined) return best.flatMap((each) => flawsOf(each, path, context))
   if (hasOwnMessage) return [badValue(path, issue.message)]
+  const found = valueAt(context.value, path)
+  const isScalar = typeof found !== 'object' || found === null
   const sentences = new Set(branches.flatMap((branch) => branch.map((each) => each.message)))
-  const wanted = [...sentences].map((sentence) => sentence.replace(/^must be /, ''))
+  const scalars = [...sentences].filter((sentence) => !/^must be a (?:map|list)\b/.test(sentence))
+  const fit = isScalar && scalars.length > 0 ? scalars : [...sentences]
+  const wanted = fit.map((sentence) => sentence.replace(/^must be /, ''))
   return [badValue(path, wanted.length === 0 ? noBranchFits : `must be ${wanted.join(' or ')}`)]
 }
 
@@ -150,8 +184,10 @@ function isBelow(issue: Issue): boolean {
   return issue.path.length > 0 || issue.code === 'unrecognized_keys'
 }
 
-/** YAML 1.2 reads `yes` and `on` as text, which surprises everybody who knows YAML 1.1. */
+/** What to do about a value of the wrong type. YAML 1.2 reads `yes` and `on` as text, which surprises everybody who knows YAML 1.1. */
 function hintForType(expected: string, found: unknown): string | undefined {
+  const isScalar = typeof found !== 'object' && found !== undefined && found !== ''
+  if (expected === 'array' && isScalar) return 'put it in brackets: `[…]`'
   if (typeof found !== 'string') return undefined
   if (expected === 'boolean') {
     if (/^(?:yes|on|true|enabled?)$/i.test(found)) return 'did you mean `true`?'

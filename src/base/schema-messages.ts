@@ -15,9 +15,9 @@ export function sentenceOf(issue: RawIssue): string {
     case 'invalid_type':
       return `must be ${expected(String(issue.expected), issue.inst, issue.input)}`
     case 'too_small':
-      return tooSmall(issue.origin, Number(issue.minimum), issue.inst)
+      return tooSmall(issue.origin, Number(issue.minimum))
     case 'too_big':
-      return tooBig(issue.origin, Number(issue.maximum), issue.inst)
+      return tooBig(issue.origin, Number(issue.maximum))
     case 'invalid_value':
       return `must be ${oneOf(issue.values.map(String))}`
     case 'invalid_format':
@@ -75,38 +75,33 @@ function butIs(input: unknown): string {
   return typeof input === 'number' ? ', not a number' : ', not `true` or `false`'
 }
 
-function numberRange(schema: unknown): string {
-  if (!(schema instanceof s.core.$ZodType)) return 'a number'
-  const { minimum, maximum, format } = schema._zod.bag
-  const what = format === 'safeint' || format === 'int32' ? 'a whole number' : 'a number'
-  const lowest = typeof minimum === 'number' && minimum > Number.MIN_SAFE_INTEGER
-  const highest = typeof maximum === 'number' && maximum < Number.MAX_SAFE_INTEGER
-  if (lowest && highest) return `${what} from ${minimum} to ${maximum}`
-  if (lowest) return `${what}, at least ${minimum}`
-  return highest ? `${what}, at most ${maximum}` : what
+/** `a whole number from 1 to 100`, as far as the schema of a number says so. */
+export function numberRange(schema: unknown): string {
+  if (!(schema instanceof s.core.$ZodNumber)) return 'a number'
+  const what = schema instanceof s.core.$ZodNumberFormat ? 'a whole number' : 'a number'
+  let lowest: number | undefined
+  let highest: number | undefined
+  for (const check of schema._zod.def.checks ?? []) {
+    if (check instanceof s.core.$ZodCheckGreaterThan) lowest = Number(check._zod.def.value)
+    if (check instanceof s.core.$ZodCheckLessThan) highest = Number(check._zod.def.value)
+  }
+  if (lowest !== undefined && highest !== undefined) return `${what} from ${lowest} to ${highest}`
+  if (lowest !== undefined) return `${what}, at least ${lowest}`
+  return highest === undefined ? what : `${what}, at most ${highest}`
 }
 
-function tooSmall(origin: string, minimum: number, schema: unknown): string {
+function tooSmall(origin: string, minimum: number): string {
   if (origin === 'string') {
     return minimum === 1 ? 'must not be empty' : `must be at least ${minimum} characters long`
   }
-  if (origin === 'array' || origin === 'map' || origin === 'object') {
-    return `must have at least ${minimum} ${minimum === 1 ? 'entry' : 'entries'}`
-  }
-  return `must be ${limitOf(schema, `at least ${minimum}`)}`
+  if (origin === 'number' || origin === 'int') return `must be at least ${minimum}`
+  return `must have at least ${minimum} ${minimum === 1 ? 'entry' : 'entries'}`
 }
 
-function tooBig(origin: string, maximum: number, schema: unknown): string {
+function tooBig(origin: string, maximum: number): string {
   if (origin === 'string') return `must be at most ${maximum} characters long`
-  if (origin === 'array' || origin === 'map' || origin === 'object') {
-    return `must have at most ${maximum} ${maximum === 1 ? 'entry' : 'entries'}`
-  }
-  return `must be ${limitOf(schema, `at most ${maximum}`)}`
-}
-
-/** The whole range of the schema when it has one, since both ends help the writer. */
-function limitOf(check: unknown, fallback: string): string {
-  return check instanceof s.core.$ZodType ? numberRange(check) : fallback
+  if (origin === 'number' || origin === 'int') return `must be at most ${maximum}`
+  return `must have at most ${maximum} ${maximum === 1 ? 'entry' : 'entries'}`
 }
 
 function invalidFormat(format: string): string {

@@ -55,6 +55,7 @@ export type AccountSpec = s.infer<typeof accountSpec>
 export const account = defineKind<AccountSpec, AccountSpec>({
   kind: 'Account',
   plural: 'accounts',
+  needsUser: true,
   summary: 'What the gateway is towards an upstream: a scheme and references to its secrets.',
   description:
     'Secrets are references: `env:NAME` or `file:/path`. They are resolved when the configuration is applied, added to outgoing requests, and shown nowhere.',

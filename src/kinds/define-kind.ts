@@ -16,6 +16,8 @@ export type KindDefinition<Spec = unknown, Input = unknown> = {
   readonly description: string
   /** Exactly one object of this kind exists, and it is named `default`. */
   readonly isSingleton?: boolean
+  /** Does nothing unless another object refers to it: nobody doing so is worth a warning. */
+  readonly needsUser?: boolean
   /** What may be written: short and long forms side by side. */
   readonly spec: s.ZodType<Input>
   /** Rewrites the short forms into the one canonical long form, which `spec` accepts too. Pure. */

@@ -18,6 +18,7 @@ export type PolicySetSpec = { policies: PolicyEntry[] }
 export const policySet = defineKind<PolicySetSpec, s.infer<typeof policySetInput>>({
   kind: 'PolicySet',
   plural: 'policySets',
+  needsUser: true,
   summary: 'A named list of policies that routes share.',
   description:
     'Routes use it with `policies: [{ set: NAME }]`. State is shared: a rate limit in a set is one limit for all routes that use the set. A set may use other sets, not itself.',

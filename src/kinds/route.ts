@@ -237,12 +237,10 @@ const rewriteSchema = s
         description: 'New path; `{id}` and `{**}` insert what the path matched. The query is kept.',
         examples: ['/v2/{**}'],
       }),
-    stripPrefix: prefix
-      .optional()
-      .meta({
-        description: 'Taken off the beginning of the path, in whole segments.',
-        examples: ['/api'],
-      }),
+    stripPrefix: prefix.optional().meta({
+      description: 'Taken off the beginning of the path, in whole segments.',
+      examples: ['/api'],
+    }),
     addPrefix: prefix
       .optional()
       .meta({ description: 'Put before the path.', examples: ['/internal'] }),

@@ -215,6 +215,7 @@ const setSplitInput = s.strictObject({ weights: splitSchema.shape.weights, reaso
 export const upstream = defineKind<UpstreamSpec, UpstreamInput>({
   kind: 'Upstream',
   plural: 'upstreams',
+  needsUser: true,
   summary: 'A backend behind the gateway and its versions.',
   description:
     'An upstream has versions; each is a bundle of endpoints, account and settings. `live` gets the traffic, or a `split` deals it by weight. The action `setSplit` moves traffic at run time without touching the definition; it stands until the definition of the split itself changes or `clearSplit` is called.',

@@ -1,0 +1,197 @@
+/** Everything that can be said about one document without looking at the others. */
+import { suggestion } from '../../base/did-you-mean.ts'
+import { messageOf } from '../../base/errors.ts'
+import { checkValue, type Flaw, valueAt } from '../../base/schema-check.ts'
+import { oneOf } from '../../base/schema-messages.ts'
+import {
+  defaultWorkspace,
+  type KindDefinition,
+  metadataSchema,
+  type Path,
+} from '../../kinds/define-kind.ts'
+import { kinds } from '../../kinds/index.ts'
+import { expandPolicies, type PolicyEntry, policyListSchema } from '../../kinds/policy-list.ts'
+import { checkPolicyConfig } from '../../proxy/policies/catalog.ts'
+import type { PolicyCatalog, PolicyDefinition } from '../../proxy/policies/define-policy.ts'
+import type { Problem } from '../problem.ts'
+import { type AnyDocument, type Candidate, problemOf } from './candidate.ts'
+import { remainderOf } from './remainder.ts'
+
+export type CheckedDocument =
+  | { readonly ok: true; readonly candidate: Candidate }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      /** The document without what is wrong, to check its references all the same. */
+      readonly remainder?: Candidate | undefined
+    }
+
+const kindsByName = new Map(kinds.map((kind) => [kind.kind, kind]))
+
+/** Checks kind, metadata, spec and the configs of policies, and brings it into canonical form. */
+export function checkDocument(document: AnyDocument, catalog: PolicyCatalog): CheckedDocument {
+  const definition = kindsByName.get(document.kind)
+  if (definition === undefined) return { ok: false, problems: [unknownKind(document)] }
+  const metadata = checkMetadata(document, definition)
+  const spec = checkSpec(document, definition, catalog)
+  if (metadata.ok && spec.ok) {
+    const { labels = {}, description, owner } = metadata.value
+    const resource = {
+      kind: definition.kind,
+      name: metadata.value.name,
+      workspace: defaultWorkspace,
+      labels,
+      ...(description !== undefined && { description }),
+      ...(owner !== undefined && { owner }),
+      spec: spec.value,
+    }
+    return { ok: true, candidate: { document, definition, resource } }
+  }
+  const flaws = [...(metadata.ok ? [] : metadata.flaws), ...(spec.ok ? [] : spec.flaws)]
+  return {
+    ok: false,
+    problems: flaws.map((flaw) => problemOf(document, flaw)),
+    remainder: remainderOf(document, definition, flaws),
+  }
+}
+
+function unknownKind(document: AnyDocument): Problem {
+  const names = kinds.map((kind) => kind.kind)
+  const hint = suggestion(String(document.kind), names)
+  return problemOf(document, {
+    path: ['kind'],
+    at: 'value',
+    code: 'config.bad_value',
+    message: `must be ${oneOf(names)}`,
+    ...(hint !== undefined && { suggestion: hint }),
+  })
+}
+
+function checkMetadata(document: AnyDocument, definition: KindDefinition) {
+  const { name, labels, description, owner } = document
+  const given = Object.entries({ name, labels, description, owner }).filter(
+    ([key, value]) => value !== undefined && !(key === 'name' && value === ''),
+  )
+  const checked = checkValue(metadataSchema, Object.fromEntries(given))
+  if (!checked.ok || definition.isSingleton !== true || name === 'default') return checked
+  const flaw: Flaw = {
+    path: ['name'],
+    at: 'value',
+    code: 'config.bad_value',
+    message: 'must be `default`: there is exactly one of this kind',
+  }
+  return { ok: false, flaws: [flaw] } as const
+}
+
+type CheckedSpec =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly flaws: readonly Flaw[] }
+
+function checkSpec(
+  document: AnyDocument,
+  definition: KindDefinition,
+  catalog: PolicyCatalog,
+): CheckedSpec {
+  const checked = checkValue(definition.spec, document.spec)
+  if (!checked.ok) {
+    // Configs of policies are checked all the same, so that everything is reported at once.
+    const flaws = (definition.policyLists ?? []).flatMap((list) => {
+      const entries = writtenEntries(valueAt(document.spec, list))
+      return checkPolicies(entries, { document, list, catalog }).flaws
+    })
+    return { ok: false, flaws: [...checked.flaws, ...flaws] }
+  }
+  let spec = definition.expand(checked.value)
+  const flaws: Flaw[] = []
+  for (const list of definition.policyLists ?? []) {
+    if (valueAt(spec, list) === undefined) continue
+    const entries = writtenEntries(valueAt(spec, list))
+    const result = checkPolicies(entries, { document, list, catalog })
+    flaws.push(...result.flaws)
+    spec = withValueAt(spec, list, result.entries)
+  }
+  return flaws.length === 0 ? { ok: true, value: spec } : { ok: false, flaws }
+}
+
+/** The entries of a list; undefined where one is not well-formed by itself. */
+function writtenEntries(list: unknown): (PolicyEntry | undefined)[] {
+  if (!Array.isArray(list)) return []
+  return list.map((entry: unknown) => {
+    const parsed = policyListSchema.safeParse([entry])
+    return parsed.success ? expandPolicies(parsed.data)[0] : undefined
+  })
+}
+
+type PolicyPlace = {
+  readonly document: AnyDocument
+  readonly list: Path
+  readonly catalog: PolicyCatalog
+}
+
+/** Checks each config by the schema of its policy, which also fills in defaults. */
+function checkPolicies(entries: readonly (PolicyEntry | undefined)[], place: PolicyPlace) {
+  const flaws: Flaw[] = []
+  const checkedEntries = entries.map((entry, index) => {
+    if (entry === undefined || 'policySetRef' in entry) return entry
+    const path = [...place.list, index]
+    const policy = place.catalog.get(entry.policy)
+    if (policy === undefined) {
+      flaws.push(unknownPolicy(entry.policy, path, place))
+      return entry
+    }
+    const configPath = [...path, ...configSteps(valueAt(place.document.spec, path), entry.policy)]
+    const checked = checkConfig(policy, entry.config)
+    if (checked.ok) return { policy: entry.policy, config: checked.value }
+    flaws.push(...checked.flaws.map((flaw) => ({ ...flaw, path: [...configPath, ...flaw.path] })))
+    return entry
+  })
+  return { entries: checkedEntries, flaws }
+}
+
+/** The config with its defaults. The schema may be a user's own, and throw. */
+function checkConfig(policy: PolicyDefinition, config: unknown) {
+  try {
+    return checkPolicyConfig(policy, config)
+  } catch (thrown) {
+    const message = `cannot be checked, because the schema of \`${policy.name}\` fails: ${messageOf(thrown)}`
+    const flaw: Flaw = { path: [], at: 'value', code: 'config.policy_create_failed', message }
+    return { ok: false, flaws: [flaw] } as const
+  }
+}
+
+function unknownPolicy(name: string, path: Path, { document, catalog }: PolicyPlace): Flaw {
+  const written = valueAt(document.spec, path)
+  const isShort = typeof written === 'object' && written !== null && Object.hasOwn(written, name)
+  const names = [...catalog.keys()]
+  const hint = suggestion(name, names)
+  const known = names.map((each) => `\`${each}\``).join(', ')
+  return {
+    path: isShort ? [...path, name] : path,
+    at: isShort ? 'key' : 'value',
+    code: 'config.unknown_policy',
+    message: hint === undefined ? `is not a policy; there are ${known}` : 'is not a policy',
+    ...(hint !== undefined && { suggestion: hint }),
+  }
+}
+
+/** Where the config stands below its entry: `config` in the long form, the name in the short one. */
+function configSteps(written: unknown, policy: string): Path {
+  const isLong = typeof written === 'object' && written !== null && Object.hasOwn(written, 'policy')
+  return isLong ? ['config'] : [policy]
+}
+
+/** A copy of `value` with another value at `path`. */
+function withValueAt(value: unknown, path: Path, replacement: unknown): unknown {
+  const [key, ...rest] = path
+  if (key === undefined) return replacement
+  if (Array.isArray(value)) {
+    return value.map((item, index) => (index === key ? withValueAt(item, rest, replacement) : item))
+  }
+  const entries = Object.entries(Object(value))
+  return Object.fromEntries(
+    entries.map(([name, item]) => [
+      name,
+      name === String(key) ? withValueAt(item, rest, replacement) : item,
+    ]),
+  )
+}
