@@ -1,33 +1,32 @@
 import type { Random } from '../base/random.ts'
 import type { IdSource } from './forwarding.ts'
 
-const suffixModulus = 0x1_0000_0000
+const counterModulus = 0x1_0000_0000
+const poolBytes = 4_096
 
 /**
- * Ids that are cheap to make, once per request: a random prefix per worker start and a counter. They
- * are unique, not secret.
+ * Ids made once per request, so cheaply. A request id is a random prefix per worker start and a
+ * counter: unique, not secret. Trace ids are random (W3C Trace Context §3.2.2.3), cut from a pool.
  */
 export function createIds(random: Random): IdSource {
-  const prefix = hexOf(random.secretBytes(6))
-  let counter = Math.floor(random.fraction() * suffixModulus)
+  const prefix = Buffer.from(random.secretBytes(6)).toString('hex')
+  let counter = Math.floor(random.fraction() * counterModulus)
+  let pool = ''
+  let position = 0
   return {
     requestId() {
-      counter = (counter + 1) % suffixModulus
+      counter = (counter + 1) % counterModulus
       return `${prefix}${counter.toString(16).padStart(8, '0')}`
     },
     hex(digits) {
-      let text = ''
-      while (text.length < digits) {
-        text += Math.floor(random.fraction() * suffixModulus)
-          .toString(16)
-          .padStart(8, '0')
+      if (position + digits > pool.length) {
+        pool = Buffer.from(random.secretBytes(poolBytes)).toString('hex')
+        position = 0
       }
+      const text = pool.slice(position, position + digits)
+      position += digits
       // All zero means "none" in a trace context; one in 2^64 at the least.
-      return /^0+$/.test(text) ? '1'.padStart(digits, '0') : text.slice(0, digits)
+      return /^0+$/.test(text) ? '1'.padStart(digits, '0') : text
     },
   }
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

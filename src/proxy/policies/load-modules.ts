@@ -117,14 +117,16 @@ async function importOne(
   path: string,
   { sha256, clock }: { sha256: string; clock: Clock },
 ): Promise<ExportedPolicies> {
+  let exports: unknown
   try {
-    return await loadWithin(clock, versionedUrl(path, sha256))
+    exports = await importWithin(clock, versionedUrl(path, sha256))
   } catch (thrown) {
     return { definitions: [], problems: [await explainFailure(path, thrown)] }
   }
+  return exportsOf(exports)
 }
 
-async function loadWithin(clock: Clock, url: string): Promise<ExportedPolicies> {
+async function importWithin(clock: Clock, url: string): Promise<unknown> {
   const settled = new AbortController()
   const tooLate = wait(clock, moduleLoadMsMax, settled.signal).then(
     () => {
@@ -133,8 +135,7 @@ async function loadWithin(clock: Clock, url: string): Promise<ExportedPolicies> 
     () => undefined,
   )
   try {
-    const exports: unknown = await Promise.race([import(url), tooLate])
-    return exportsOf(exports)
+    return await Promise.race([import(url), tooLate])
   } finally {
     settled.abort()
   }
