@@ -102,7 +102,7 @@ const applyAnswer = s.looseObject({ plan: planView, revision: s.number() })
 
 export function applyChange(
   admin: AdminClient,
-  body: ChangeBody & { baseRevision?: number; note?: string },
+  body: ChangeBody & { baseRevision?: number; reason?: string },
 ): Promise<s.infer<typeof applyAnswer>> {
   return admin.json({ method: 'POST', path: '/api/v1/apply', json: body }, applyAnswer)
 }

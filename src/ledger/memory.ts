@@ -40,7 +40,7 @@ export const groupFloats = groupBytes / 8
 export const rowsAt = (3 * lineBytes) / 8
 export const rowCell = { changedMs: 0, expiresMs: 1, own: 2 } as const
 
-export const ledgerRowsDefault = 65_536
+export const ledgerRowsDefault = 262_144
 export const ledgerRowsMax = 16_777_216
 
 /**

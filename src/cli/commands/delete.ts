@@ -33,14 +33,14 @@ export const deleteCommand = defineCommand({
   options: [
     { flags: '-y, --yes', summary: 'Do not ask.' },
     { flags: '--dry-run', summary: 'Show the plan and stop.' },
-    { flags: '--note <text>', summary: 'Why; kept with the revision.' },
+    { flags: '--reason <text>', summary: 'Why; kept with the revision.' },
     ...serverOptions,
   ],
   input: s.object({
     objects: s.array(s.string().max(256)).min(1).max(1_000),
     yes: s.boolean().default(false),
     dryRun: s.boolean().default(false),
-    note: s.string().max(1_024).optional(),
+    reason: s.string().max(1_024).optional(),
     ...serverInput,
   }),
   async run(input, context) {
@@ -68,8 +68,8 @@ export const deleteCommand = defineCommand({
         return exitCodes.error
       }
     }
-    const note = input.note === undefined ? {} : { note: input.note }
-    const result = await applyChange(admin, { ...body, baseRevision: plan.baseRevision, ...note })
+    const reason = input.reason === undefined ? {} : { reason: input.reason }
+    const result = await applyChange(admin, { ...body, baseRevision: plan.baseRevision, ...reason })
     terminal.out(`revision ${result.revision}`)
     return exitCodes.ok
   },

@@ -1,0 +1,32 @@
+/** Built-in policies and users' own, loaded for the controller. */
+import { HeadgateError } from '../base/errors.ts'
+import { gateway } from '../kinds/gateway.ts'
+import { policyCatalog } from '../proxy/policies/catalog.ts'
+import { loadPolicyModules } from '../proxy/policies/load-modules.ts'
+import type { LoadedCatalog } from './controller-deps.ts'
+import type { Problem } from './problem.ts'
+
+const folderPath = ['policiesFolder']
+
+/** The `loadCatalog` of production. */
+export async function loadCatalog(policiesFolder: string | undefined): Promise<LoadedCatalog> {
+  if (policiesFolder === undefined) return { catalog: policyCatalog(), modules: [], problems: [] }
+  const { definitions, modules, problems } = await loadPolicyModules(policiesFolder)
+  const found = problems.map(({ path, message }) => problemOf(`${path}: ${message}`))
+  try {
+    return { catalog: policyCatalog(definitions), modules, problems: found }
+  } catch (thrown) {
+    if (!(thrown instanceof HeadgateError)) throw thrown
+    return { catalog: policyCatalog(), modules, problems: [...found, problemOf(thrown.message)] }
+  }
+}
+
+function problemOf(message: string): Problem {
+  return {
+    severity: 'error',
+    code: 'config.policy_load_failed',
+    object: `${gateway.kind}/default`,
+    path: folderPath,
+    message: `: ${message}`,
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * From what was written to what can be served: the documents of the source, admission, and what the
+ * definition refers to outside itself (policy files, secrets, certificates).
+ */
+import { readFile, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { LeaseSet } from '../accounts/leases.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Resource } from '../kinds/define-kind.ts'
+import { gateway } from '../kinds/gateway.ts'
+import { upstream } from '../kinds/upstream.ts'
+import type { PolicyCatalog } from '../proxy/policies/define-policy.ts'
+import type { PolicyModule } from '../proxy/snapshot.ts'
+import { type Admission, admit, admitParsed } from './admission/admit.ts'
+import type { ResourceInput } from './control-api.ts'
+import type { ControllerDeps } from './controller-deps.ts'
+import { errorsAmong, throwIfAny } from './controller-problems.ts'
+import { loadConfig } from './files/load.ts'
+import { parseConfig } from './files/parse.ts'
+import type { ConfigSource } from './gateway-options.ts'
+import type { Problem } from './problem.ts'
+import { objectOf, specOf } from './references.ts'
+
+/** A certificate file larger than this is not one. */
+const caFileBytesMax = 4 * 1_048_576
+
+/** A whole definition as somebody wrote it, before it is judged. */
+export type Written = {
+  readonly documents: readonly ResourceInput[]
+  admit(catalog: PolicyCatalog): Admission
+}
+
+type FileSource = Exclude<ConfigSource, { readonly type: 'store' }>
+
+/** Reads the files, or the document in memory. What is wrong with them is told by `admit`. */
+export async function readSource(source: FileSource, env: ControllerDeps['env']): Promise<Written> {
+  const parsed =
+    source.type === 'files'
+      ? await loadConfig(source.path, env)
+      : parseConfig([{ name: source.name, text: source.text }], env)
+  return {
+    documents: parsed.documents,
+    admit: (catalog) => admitParsed(parsed, catalog),
+  }
+}
+
+/** A definition that does not come from files. `deleted` names objects that it no longer has. */
+export function writtenAs(
+  documents: readonly ResourceInput[],
+  deleted: ReadonlySet<string> = new Set(),
+): Written {
+  return { documents, admit: (catalog) => admit(documents, catalog, { deleted }) }
+}
+
+/** Stands for the source in the store, so that the last good one of another file is never served. */
+export function sourceName(source: ConfigSource): string {
+  if (source.type === 'files') return `file:${resolve(source.path)}`
+  return source.type === 'document' ? `document:${source.name}` : 'store'
+}
+
+/** Where relative paths in the definition start: at the file that holds it, or where we were started. */
+export async function baseFolderOf(source: ConfigSource): Promise<string> {
+  if (source.type !== 'files') return resolve('.')
+  const path = resolve(source.path)
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    // A file that is not there is reported when it is read.
+    () => false,
+  )
+  return isFolder ? path : dirname(path)
+}
+
+/** What a definition needs besides itself. */
+export type Externals = {
+  readonly catalog: PolicyCatalog
+  readonly policyModules: readonly PolicyModule[]
+  readonly caPems: ReadonlyMap<string, string>
+  readonly leases: LeaseSet
+  readonly appKeyHashes: ReadonlyMap<string, string>
+  /** By object: what could not be resolved, and is tolerated. */
+  readonly secretProblems: ReadonlyMap<string, Problem>
+}
+
+export type Admitted = {
+  readonly resources: readonly Resource[]
+  readonly warnings: readonly Problem[]
+  readonly catalog: Externals['catalog']
+  readonly policyModules: Externals['policyModules']
+}
+
+/** Validates the whole definition against the policies there are. Throws `config.…`. */
+export async function admitAll(
+  written: Written,
+  deps: ControllerDeps,
+  baseFolder: string,
+): Promise<Admitted> {
+  const loaded = await deps.loadCatalog(policiesFolderOf(written.documents, baseFolder))
+  const admission = written.admit(loaded.catalog)
+  // A policy file that fails makes its policy unknown too, so both kinds of problems are told.
+  const problems = [...loaded.problems, ...(admission.ok ? admission.warnings : admission.problems)]
+  throwIfAny(problems)
+  return {
+    resources: admission.ok ? admission.resources : [],
+    warnings: problems,
+    catalog: loaded.catalog,
+    policyModules: loaded.modules,
+  }
+}
+
+/** Read before admission, which needs the policies: whatever is not a text is admission's to refuse. */
+function policiesFolderOf(
+  documents: readonly ResourceInput[],
+  baseFolder: string,
+): string | undefined {
+  const spec = documents.find(({ kind }) => kind === gateway.kind)?.spec
+  if (typeof spec !== 'object' || spec === null || !('policiesFolder' in spec)) return undefined
+  const folder = spec.policiesFolder
+  return typeof folder === 'string' && folder !== '' ? resolve(baseFolder, folder) : undefined
+}
+
+export type ExternalsInput = {
+  readonly admitted: Admitted
+  readonly baseFolder: string
+  /** Objects that this change creates or alters: for them everything must resolve. */
+  readonly changed: ReadonlySet<string>
+  /** What is in use now. */
+  readonly present: Externals | undefined
+}
+
+/**
+ * Resolves secrets and certificates. What the change itself brings must resolve, or the change is
+ * refused. What was there before and has vanished since takes nothing else down: the last value
+ * known is used on, and where there is none, only the upstream or key that needs it is out.
+ */
+export async function resolveExternals(
+  input: ExternalsInput,
+  deps: ControllerDeps,
+): Promise<Externals> {
+  const { admitted, baseFolder, changed, present } = input
+  const secrets = await deps.resolveSecrets(admitted.resources, baseFolder)
+  const certificates = await readCertificates(admitted.resources, baseFolder, present)
+  const fatal = errorsAmong(secrets.problems).filter(({ object }) => changed.has(object ?? ''))
+  throwIfAny([...fatal, ...certificates.problems])
+  const secretProblems = new Map(
+    secrets.problems.map((problem) => [problem.object ?? '', problem] as const),
+  )
+  const { leases, appKeyHashes } = withLastKnown(input, secrets)
+  return {
+    catalog: admitted.catalog,
+    policyModules: admitted.policyModules,
+    caPems: certificates.pems,
+    leases,
+    appKeyHashes,
+    secretProblems,
+  }
+}
+
+/** Fills what could not be read now, and has not been redefined, with what was read before. */
+function withLastKnown(
+  { admitted, changed, present }: ExternalsInput,
+  secrets: Pick<Externals, 'leases' | 'appKeyHashes'>,
+): Pick<Externals, 'leases' | 'appKeyHashes'> {
+  const leases = new Map(secrets.leases)
+  const appKeyHashes = new Map(secrets.appKeyHashes)
+  const isKept = (object: string) => !changed.has(object) && known.has(object)
+  const known = new Set(admitted.resources.map(objectOf))
+  for (const [name, lease] of present?.leases ?? []) {
+    if (!leases.has(name) && isKept(`Account/${name}`)) leases.set(name, lease)
+  }
+  for (const [name, hash] of present?.appKeyHashes ?? []) {
+    const appName = name.slice(0, name.indexOf('/'))
+    if (!appKeyHashes.has(name) && isKept(`App/${appName}`)) appKeyHashes.set(name, hash)
+  }
+  return { leases, appKeyHashes }
+}
+
+async function readCertificates(
+  resources: readonly Resource[],
+  baseFolder: string,
+  present: Externals | undefined,
+): Promise<{ pems: ReadonlyMap<string, string>; problems: readonly Problem[] }> {
+  const pems = new Map<string, string>()
+  const problems: Problem[] = []
+  for (const { object, version, caFile } of certificateFiles(resources)) {
+    if (pems.has(caFile)) continue
+    const pem = await readCertificate(resolve(baseFolder, caFile))
+    if (pem.ok) pems.set(caFile, pem.text)
+    const last = present?.caPems.get(caFile)
+    if (!pem.ok && last !== undefined) pems.set(caFile, last)
+    if (!pem.ok && last === undefined) {
+      const path = ['versions', version, 'tls', 'caFile']
+      const { message } = pem
+      problems.push({ severity: 'error', code: 'config.unreadable', object, path, message })
+    }
+  }
+  return { pems, problems }
+}
+
+function certificateFiles(resources: readonly Resource[]) {
+  return resources
+    .filter(({ kind }) => kind === upstream.kind)
+    .flatMap((resource) =>
+      Object.entries(specOf(upstream, resource).versions).flatMap(([version, { tls }]) =>
+        tls?.caFile === undefined
+          ? []
+          : [{ object: objectOf(resource), version, caFile: tls.caFile }],
+      ),
+    )
+}
+
+type Certificate =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly message: string }
+
+async function readCertificate(path: string): Promise<Certificate> {
+  try {
+    const { size } = await stat(path)
+    if (size > caFileBytesMax) return { ok: false, message: `${path} is too large for a PEM file` }
+    const text = await readFile(path, 'utf8')
+    return text.includes('-----BEGIN CERTIFICATE-----')
+      ? { ok: true, text }
+      : { ok: false, message: `${path} holds no certificate in PEM form` }
+  } catch (thrown) {
+    return { ok: false, message: `cannot be read: ${messageOf(thrown)}` }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What a worker counts about itself, and where on its page. Order is layout: pages live no longer than
+ * the process, so it may change from build to build.
+ */
+import { histogramBucketCount } from '../../base/histogram.ts'
+import { wireErrors } from '../../base/errors/wire.ts'
+
+type CounterDefinition = { readonly metric: string; readonly help: string }
+
+/** Counters by the name under which the worker counts them. */
+export const workerCounters = {
+  connectionsAccepted: {
+    metric: 'client_connections_accepted',
+    help: 'Client connections accepted.',
+  },
+  connectionsRefused: {
+    metric: 'client_connections_refused',
+    help: 'Client connections closed at once because the worker had its maximum.',
+  },
+  upstreamConnectionsOpened: {
+    metric: 'upstream_connections_opened',
+    help: 'Connections opened to endpoints.',
+  },
+  upstreamConnectionsReused: {
+    metric: 'upstream_connections_reused',
+    help: 'Requests sent on a connection that was open already.',
+  },
+  upstreamConnectionsFailed: {
+    metric: 'upstream_connections_failed',
+    help: 'Connections to endpoints that could not be opened.',
+  },
+  retries: { metric: 'upstream_retries', help: 'Attempts after the first.' },
+  policyFailures: {
+    metric: 'policy_failures',
+    help: 'Policies that threw; the request was refused.',
+  },
+  callRecordsDropped: {
+    metric: 'call_records_dropped',
+    help: 'Call records lost because their ring was full.',
+  },
+} as const satisfies Record<string, CounterDefinition>
+
+export type WorkerCounter = keyof typeof workerCounters
+
+// Our own table of literal keys: Object.keys loses what the type says.
+const counterNames = Object.keys(workerCounters) as readonly WorkerCounter[]
+
+/** Messages refused on the wire, by the code of the refusal; the last stands for codes added elsewhere. */
+export const refusalCodes: readonly string[] = [...Object.keys(wireErrors), 'other']
+
+const refusalsAt = counterNames.length
+const openConnectionsAt = refusalsAt + refusalCodes.length
+const lagSumAt = openConnectionsAt + 1
+const lagBucketsAt = lagSumAt + 1
+
+/** First cell of each part of a worker's page. */
+export const workerCell = {
+  refusals: refusalsAt,
+  openConnections: openConnectionsAt,
+  lagSumUs: lagSumAt,
+  lagBuckets: lagBucketsAt,
+} as const
+
+export const workerPageCells = lagBucketsAt + histogramBucketCount
+export const workerPageBytes = workerPageCells * 8
+
+const counterCells: ReadonlyMap<string, number> = new Map(
+  counterNames.map((name, index) => [name, index]),
+)
+const refusalCells: ReadonlyMap<string, number> = new Map(
+  refusalCodes.map((code, index) => [code, refusalsAt + index]),
+)
+
+export function counterCellOf(counter: WorkerCounter): number {
+  return counterCells.get(counter) ?? 0
+}
+
+/** The cell of a refusal; codes that are no wire errors share one. */
+export function refusalCellOf(code: string): number {
+  return refusalCells.get(code) ?? openConnectionsAt - 1
+}
