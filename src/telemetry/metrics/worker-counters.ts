@@ -34,10 +34,6 @@ export const workerCounters = {
     metric: 'policy_failures',
     help: 'Policies that threw; the request was refused.',
   },
-  callRecordsDropped: {
-    metric: 'call_records_dropped',
-    help: 'Call records lost because their ring was full.',
-  },
 } as const satisfies Record<string, CounterDefinition>
 
 export type WorkerCounter = keyof typeof workerCounters
