@@ -23,7 +23,7 @@ export type SecretProblem = {
   readonly path: Path
   readonly reference: string
   readonly code: ErrorCode
-  /** Names the reference, never the value. */
+  /** A clause that follows the place; names the reference, never the value. */
   readonly message: string
 }
 
@@ -51,15 +51,8 @@ export async function resolveAccounts(
       continue
     }
     const reference = plan.secrets[0]?.reference ?? ''
-    const message = `\`${reference}\` cannot be used: ${made.message}`
-    problems.push({
-      kind: 'Account',
-      name,
-      path: made.path,
-      reference,
-      code: 'config.bad_value',
-      message,
-    })
+    const { path, message } = made
+    problems.push({ kind: 'Account', name, path, reference, code: 'config.bad_value', message })
   }
   return { leases, problems }
 }

@@ -13,7 +13,7 @@ export const bearerScheme = defineScheme({
           return { ok: true, fields: [['authorization', `Bearer ${token}`]] }
         }
         const message =
-          'a bearer token is printable ASCII without spaces; store the token alone, without `Bearer`'
+          'must be printable ASCII without spaces; store the token alone, without `Bearer`'
         return { ok: false, path: ['bearer', 'token'], message }
       },
     }

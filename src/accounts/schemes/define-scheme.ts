@@ -24,7 +24,7 @@ export type SecretNeed = {
 
 export type LeaseFields =
   | { readonly ok: true; readonly fields: readonly (readonly [name: string, value: string])[] }
-  /** Why the secret cannot be used, without showing it. */
+  /** Why the secret cannot be used, as a clause that follows its place, without showing it. */
   | { readonly ok: false; readonly path: Path; readonly message: string }
 
 /** Keeps the types of one scheme together. */

@@ -25,13 +25,13 @@ export const headerScheme = defineScheme({
       secrets: [{ reference: secret, path: ['header', 'secret'] }],
       build([key = '']) {
         if (reservedFields.has(name)) {
-          const message = `\`${name}\` frames the message and cannot carry a secret; name the field that the upstream reads its key from`
+          const message = `must not be \`${name}\`, which frames the message; name the field that the upstream reads its key from`
           return { ok: false, path: ['header', 'name'], message }
         }
         const value = prefix + key
         if (isFieldValue(value)) return { ok: true, fields: [[name, value]] }
         const message =
-          'prefix and secret together must be printable ASCII without a space at either end: correct the one that is not'
+          'must, with the prefix before it, be printable ASCII without a space at either end'
         return { ok: false, path: ['header', 'secret'], message }
       },
     }

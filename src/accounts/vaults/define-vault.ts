@@ -15,7 +15,7 @@ export type VaultIo = {
 
 export type VaultAnswer =
   | { readonly ok: true; readonly secret: string }
-  /** What is wrong and what to do, without any part of the secret. */
+  /** Follows "refers to …, which": what is wrong and what to do, without any part of the secret. */
   | { readonly ok: false; readonly message: string }
 
 /** Keeps the types of one vault together. */

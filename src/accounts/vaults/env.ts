@@ -6,6 +6,9 @@ export const envVault = defineVault({
   async read(name, { env }) {
     const secret = Object.hasOwn(env, name) ? env[name] : undefined
     if (secret !== undefined) return { ok: true, secret }
-    return { ok: false, message: `set the environment variable ${name} and start again` }
+    return {
+      ok: false,
+      message: `is not set; set the environment variable ${name} and start again`,
+    }
   },
 })

@@ -18,12 +18,17 @@ export async function readSecret(reference: string, io: VaultIo): Promise<VaultA
   const vault = vaults.find(({ scheme }) => scheme === reference.slice(0, Math.max(0, colon)))
   if (vault === undefined) {
     const known = vaults.map(({ scheme }) => `\`${scheme}:\``).join(' or ')
-    return { ok: false, message: `\`${reference}\` must begin with ${known}` }
+    return { ok: false, message: `is \`${reference}\` and must begin with ${known}` }
   }
   const answer = await vault.read(reference.slice(colon + 1), io)
-  if (!answer.ok) return { ok: false, message: `\`${reference}\`: ${answer.message}` }
+  if (!answer.ok) return refused(reference, answer.message)
   const fault = faultOf(answer.secret)
-  return fault === undefined ? answer : { ok: false, message: `\`${reference}\` ${fault}` }
+  return fault === undefined ? answer : refused(reference, fault)
+}
+
+/** A clause that follows the place of the reference: "refers to `env:KEY`, which is empty; …". */
+function refused(reference: string, fault: string): VaultAnswer {
+  return { ok: false, message: `refers to \`${reference}\`, which ${fault}` }
 }
 
 function faultOf(secret: string): string | undefined {
