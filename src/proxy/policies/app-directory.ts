@@ -56,14 +56,14 @@ function indexByHash(apps: readonly AppEntry[]): ReadonlyMap<string, KeyRecord> 
   for (const app of apps) {
     for (const key of app.keys) {
       if (byHash.has(key.sha256)) continue
-      const identity: ConsumerIdentity = ({
+      const identity: ConsumerIdentity = Object.freeze({
         app: app.name,
         appSlot: app.slot,
         consumer: app.consumer,
         keyName: key.name,
       })
       byHash.set(key.sha256, {
-        match: { found: true, app, keyName: key.name, identity },
+        match: Object.freeze({ found: true, app, keyName: key.name, identity }),
         expiresAtMs: key.expiresAtMs ?? Number.POSITIVE_INFINITY,
       })
     }
