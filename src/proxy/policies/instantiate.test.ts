@@ -101,7 +101,7 @@ test('a policy that cannot be made leaves everything as it was', () => {
     (error) =>
       error instanceof HeadgateError &&
       error.code === 'config.policy_create_failed' &&
-      error.message === 'bad#0: policy `counted` refused its configuration: cannot count that',
+      error.message === 'bad#0: policy `counted` could not be made: cannot count that',
   )
   deepEqual(log, ['made a#0', 'made new#0', 'closed new#0'])
   first.close()
@@ -115,19 +115,46 @@ test('a policy that nobody knows is refused by name', () => {
   )
 })
 
-test('what `create` gives back must be an instance', () => {
-  for (const wrong of [undefined, () => proceed, 7, { onRequest: 'yes' }]) {
+test('what `create` gives back must be an instance at once, or nothing would be checked', () => {
+  const fine = { onRequest: () => proceed }
+  const wrong = [
+    undefined,
+    7,
+    () => proceed,
+    {},
+    { onRequests: () => proceed },
+    { onRequest: 'yes' },
+  ]
+  for (const returned of [...wrong, Promise.resolve(fine), { ...fine, close: 1 }]) {
     const { definition, catalog } = counted()
-    catalog.set('counted', { ...definition, create: () => Object(wrong) })
-    const isFine = wrong === undefined || wrong === 7
-    // `Object(undefined)` and `Object(7)` are objects without members: a policy that does nothing.
-    if (isFine) instantiatePolicies([entry('a#0')], catalog, services)
-    else {
-      throws(() => instantiatePolicies([entry('a#0')], catalog, services), {
-        code: 'config.policy_create_failed',
-      })
-    }
+    // As a file in JavaScript can do it, past the types.
+    Reflect.set(definition, 'create', () => returned)
+    throws(() => instantiatePolicies([entry('a#0')], catalog, services), {
+      code: 'config.policy_create_failed',
+    })
   }
+})
+
+test('an instance that fails to close is reported and keeps no other open', () => {
+  const { definition, catalog, log } = counted()
+  const failing: PolicyDefinition = {
+    ...definition,
+    name: 'failing',
+    create: () => ({
+      onRequest: () => proceed,
+      close() {
+        throw new Error('stuck')
+      },
+    }),
+  }
+  const failures: string[] = []
+  const instances = instantiatePolicies(
+    [{ policy: 'failing', scope: 'f#0', config: {} }, entry('a#0')],
+    new Map([...catalog, ['failing', failing]]),
+    { ...services, onFailure: (policy, error) => failures.push(`${policy}: ${String(error)}`) },
+  )
+  instances.close()
+  deepEqual([failures, log], [['failing: Error: stuck'], ['made a#0', 'closed a#0']])
 })
 
 test('a kept instance finds the apps of the newest snapshot, so that a revoked key stops at once', () => {

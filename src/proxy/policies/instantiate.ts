@@ -13,9 +13,12 @@ import type {
   PolicyDefinition,
   PolicyInstance,
 } from './define-policy.ts'
-import type { ChainMember } from './run-chain.ts'
+import type { ChainMember, ChainServices } from './run-chain.ts'
 
-export type PolicyServices = Omit<PolicyContext, 'scope'>
+export type PolicyServices = Omit<PolicyContext, 'scope'> & {
+  /** Is told when a policy fails to close; requests are not concerned. */
+  readonly onFailure?: ChainServices['onFailure']
+}
 
 type Held = ChainMember & {
   readonly definition: PolicyDefinition
@@ -44,6 +47,7 @@ export function instantiatePolicies(
   previous?: PolicyInstances,
 ): PolicyInstances {
   const apps = previous?.apps ?? switchableAppDirectory(services.apps)
+  const { clock, random, ledger, onFailure = ignoreFailure } = services
   const held = new Map<string, Held>()
   const made: Held[] = []
   const members: ChainMember[] = []
@@ -52,19 +56,20 @@ export function instantiatePolicies(
       const key = keyOf(entry)
       const definition = definitionOf(entry, catalog)
       const known = held.get(key) ?? reusable(previous?.held.get(key), definition)
-      const member = known ?? create(entry, definition, { ...services, apps })
+      const member =
+        known ?? create(definition, entry, { clock, random, ledger, apps, scope: entry.scope })
       if (known === undefined) made.push(member)
       held.set(key, member)
       members.push(member)
     }
   } catch (thrown) {
-    for (const member of made) member.instance.close?.()
+    for (const member of made) close(member, onFailure)
     throw thrown
   }
   for (const member of held.values()) member.snapshotCount++
   // Last, because instances that are kept ask it from now on.
   apps.switchTo(services.apps)
-  return { members, held, apps, close: closeOnce(held) }
+  return { members, held, apps, close: closeOnce(held, onFailure) }
 }
 
 function definitionOf(entry: PolicyEntry, catalog: PolicyCatalog): PolicyDefinition {
@@ -80,30 +85,35 @@ function reusable(held: Held | undefined, definition: PolicyDefinition): Held | 
   return held?.definition === definition ? held : undefined
 }
 
-function create(entry: PolicyEntry, definition: PolicyDefinition, services: PolicyServices): Held {
-  const context: PolicyContext = { ...services, scope: entry.scope }
+function create(definition: PolicyDefinition, entry: PolicyEntry, context: PolicyContext): Held {
   try {
     const instance = definition.create(entry.config, context)
     assertInstance(instance)
     return { policy: entry.policy, instance, definition, snapshotCount: 0 }
   } catch (cause) {
     throw new HeadgateError('config.policy_create_failed', {
-      message: `${entry.scope}: policy \`${entry.policy}\` refused its configuration: ${messageOf(cause)}`,
+      message: `${entry.scope}: policy \`${entry.policy}\` could not be made: ${messageOf(cause)}`,
       cause,
     })
   }
 }
 
-/** What a user's `create` gives back is not known to be what its type says. */
+/**
+ * What a user's `create` gives back is not known to be what its type says. An object without either
+ * function, such as a promise or one with a misspelt name, would let every request pass.
+ */
 function assertInstance(instance: unknown): asserts instance is PolicyInstance {
-  const isObject = typeof instance === 'object' && instance !== null
   const isFitting =
-    isObject &&
+    typeof instance === 'object' &&
+    instance !== null &&
     isOptionalFunction(instance, 'onRequest') &&
     isOptionalFunction(instance, 'onResponse') &&
-    isOptionalFunction(instance, 'close')
+    isOptionalFunction(instance, 'close') &&
+    ('onRequest' in instance || 'onResponse' in instance)
   if (!isFitting) {
-    throw new TypeError('`create` must return an object with `onRequest`, `onResponse` or both')
+    throw new TypeError(
+      '`create` must return, at once, an object with the function `onRequest`, `onResponse` or both',
+    )
   }
 }
 
@@ -112,16 +122,32 @@ function isOptionalFunction(instance: object, name: keyof PolicyInstance): boole
   return member === undefined || typeof member === 'function'
 }
 
-function closeOnce(held: ReadonlyMap<string, Held>): () => void {
+function closeOnce(
+  held: ReadonlyMap<string, Held>,
+  onFailure: ChainServices['onFailure'],
+): () => void {
   let isClosed = false
   return () => {
     if (isClosed) return
     isClosed = true
     for (const member of held.values()) {
       member.snapshotCount--
-      if (member.snapshotCount === 0) member.instance.close?.()
+      if (member.snapshotCount === 0) close(member, onFailure)
     }
   }
+}
+
+/** One that cannot be closed must not keep the others open. */
+function close({ policy, instance }: Held, onFailure: ChainServices['onFailure']): void {
+  try {
+    instance.close?.()
+  } catch (thrown) {
+    onFailure(policy, thrown)
+  }
+}
+
+function ignoreFailure(): void {
+  // Nobody wants to know: a check of a configuration makes instances only to see that it can.
 }
 
 function keyOf(entry: PolicyEntry): string {

@@ -1,6 +1,10 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
+import { simulatedClock } from '../../../base/clock.ts'
+import { seededRandom } from '../../../base/random.ts'
 import type { Ledger, LimiterAnswer, LimiterSettings } from '../../../ledger/ledger.ts'
+import { ledgerMemory } from '../../../ledger/memory.ts'
+import { openSharedLedger } from '../../../ledger/shared-ledger.ts'
 import { ask, configProblems, createPolicy, fieldsOf, outcome } from '../test-context.ts'
 import { type TestRequest, testExchange } from '../test-exchange.ts'
 import { rateLimit } from './rate-limit.ts'
@@ -142,4 +146,24 @@ test('contradictions are refused', () => {
   match(problems({ limit: '0/s' }), /at least one request/)
   match(problems({ limit: 'often' }), /must be a rate/)
   match(problems({ name: 'a"b' }), /^name: must be printable/)
+})
+
+test('with the shared ledger the limit holds over instances, and Retry-After tells the truth', () => {
+  const clock = simulatedClock()
+  const memory = ledgerMemory(1_024, seededRandom(1))
+  const worker = () =>
+    createPolicy(
+      rateLimit,
+      { limit: '5/10s', by: 'ClientAddress', algorithm: 'SlidingWindow' },
+      { ledger: openSharedLedger(memory, { clock }) },
+    )
+  const workers = [worker(), worker()]
+  const send = (index: number, address = '192.0.2.1') =>
+    ask(workers[index % 2] ?? {}, testExchange({ address }))
+  for (let index = 0; index < 5; index++) equal(outcome(send(index)), 'proceed')
+  const refusal = send(5)
+  equal(outcome(refusal), 'client.rate_limited')
+  equal(outcome(send(6, '192.0.2.2')), 'proceed')
+  clock.advance(Number(fieldsOf(refusal, 'retry-after')[0]) * 1_000)
+  equal(outcome(send(7)), 'proceed')
 })
