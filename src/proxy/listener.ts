@@ -4,7 +4,8 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { HeadgateError } from '../base/errors.ts'
-import { type ByteStream, SocketStream } from '../wire/tcp/byte-stream.ts'
+import type { ByteStream } from '../wire/tcp/byte-stream.ts'
+import { openStream } from '../wire/tcp/open-stream.ts'
 
 export type Listener = {
   /** The port really bound, also when 0 was asked for. */
@@ -28,8 +29,8 @@ export function listen(
 ): Promise<Listener> {
   const { host, port, isPortShared } = options
   // Half-open, because the codec decides what a FIN means; net would answer it with ours at once.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
-    onConnection(new SocketStream(socket, { isEncrypted: false }))
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket: Socket) => {
+    onConnection(openStream(socket, { isEncrypted: false }))
   })
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, options)))

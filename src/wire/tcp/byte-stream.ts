@@ -81,6 +81,6 @@ export class SocketStream implements ByteStream {
 }
 
 /** `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2) as `10.0.0.1`. */
-function withoutMapping(address: string): string {
+export function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

@@ -1,7 +1,8 @@
 /** Opens connections towards upstreams, plain or with TLS. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { type ByteStream, SocketStream } from './byte-stream.ts'
+import type { ByteStream } from './byte-stream.ts'
+import { openStream } from './open-stream.ts'
 
 export type ConnectTarget = {
   readonly host: string
@@ -27,11 +28,13 @@ export function connectStream(target: ConnectTarget, outcome: ConnectOutcome): {
   let isOver = false
   let isTcpOpen = false
   const socket = openSocket(target)
+  // Nothing may be read before the stream is there to take it.
+  socket.pause()
   const onConnected = () => {
     if (isOver) return
     isOver = true
     socket.removeListener('error', onError)
-    outcome.onConnected(new SocketStream(socket, { isEncrypted: target.tls !== undefined }))
+    outcome.onConnected(openStream(socket, { isEncrypted: target.tls !== undefined }))
   }
   const onError = (error: NodeJS.ErrnoException) => {
     if (isOver) return
