@@ -88,13 +88,13 @@ const conditionName = s.string().min(1).max(256)
 const conditions = (key: typeof conditionName | ReturnType<typeof s.fieldName>) =>
   s.map(key, valueMatchSchema, { entriesMax: conditionsMax })
 
+// Lists may be empty, which is how the canonical form says "any".
 const matchSchema = s.strictObject({
   host: hostPattern
     .optional()
     .meta({ description: 'Short for `hosts` with one entry.', examples: ['api.example.com'] }),
   hosts: s
     .array(hostPattern)
-    .min(1)
     .max(256)
     .optional()
     .meta({
@@ -106,7 +106,6 @@ const matchSchema = s.strictObject({
     .meta({ description: 'Short for `paths` with one entry.', examples: ['/books/**'] }),
   paths: s
     .array(pathPattern)
-    .min(1)
     .max(256)
     .optional()
     .meta({
@@ -119,7 +118,6 @@ const matchSchema = s.strictObject({
     .meta({ description: 'Short for `methods` with one entry.', examples: ['POST'] }),
   methods: s
     .array(method)
-    .min(1)
     .max(32)
     .optional()
     .meta({ description: 'Without it: any. `GET` includes `HEAD`.', examples: [['GET', 'POST']] }),
@@ -137,7 +135,6 @@ const matchSchema = s.strictObject({
     .meta({ description: 'Cookies and what they must hold.', examples: [{ beta: '*' }] }),
   addresses: s
     .array(s.cidr())
-    .min(1)
     .max(1_000)
     .optional()
     .meta({ description: 'Client networks.', examples: [['10.0.0.0/8']] }),
