@@ -1,0 +1,99 @@
+/**
+ * Notices when a configuration has changed on disk. `fs.watch` on the folders tells it at once,
+ * whether an editor writes in place, renames a new file over the old one, or Kubernetes swaps the
+ * link `..data`; a slow look at sizes and times catches what the system does not tell (network
+ * file systems, a folder replaced as a whole, watches used up). What counts is content: touching
+ * a file changes nothing.
+ */
+import { type FSWatcher, watch } from 'node:fs'
+import type { Clock, Timer } from '../../base/clock.ts'
+import { type ConfigFiles, readConfigFiles, stampOf } from './load.ts'
+
+/** Writing takes several steps; wait until it has been quiet for this long. */
+const quietMs = 100
+/** But no longer than this, in a folder where something else writes all the time. */
+const waitMsMax = 1_000
+const pollMs = 2_000
+
+/** Calls `onChange` after each change of the content of any file that belongs to `path`. */
+export function watchConfig(path: string, onChange: () => void, clock: Clock): { close(): void } {
+  const watcher = new ConfigWatcher(path, onChange, clock)
+  return { close: () => watcher.close() }
+}
+
+class ConfigWatcher {
+  readonly #path: string
+  readonly #onChange: () => void
+  readonly #clock: Clock
+  readonly #poll: Timer
+  #current: ConfigFiles
+  #watchers: FSWatcher[] = []
+  #pending: { readonly timer: Timer; readonly sinceMs: number } | undefined
+  #isClosed = false
+
+  constructor(path: string, onChange: () => void, clock: Clock) {
+    this.#path = path
+    this.#onChange = onChange
+    this.#clock = clock
+    this.#current = readConfigFiles(path)
+    this.#watchFolders()
+    this.#poll = clock.every(pollMs, () => this.#look())
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#poll.cancel()
+    this.#pending?.timer.cancel()
+    this.#unwatchFolders()
+  }
+
+  #watchFolders(): void {
+    for (const folder of this.#current.folders) {
+      try {
+        const watcher = watch(folder, { persistent: false }, () => this.#lookSoon())
+        // A folder that goes away ends its watch; the poll finds it when it comes back.
+        watcher.on('error', () => watcher.close())
+        this.#watchers.push(watcher)
+      } catch {
+        // No such folder, or no watches left: the poll does the work alone.
+      }
+    }
+  }
+
+  #unwatchFolders(): void {
+    for (const watcher of this.#watchers) watcher.close()
+    this.#watchers = []
+  }
+
+  #lookSoon(): void {
+    if (this.#isClosed) return
+    const nowMs = this.#clock.now()
+    const sinceMs = this.#pending?.sinceMs ?? nowMs
+    if (this.#pending !== undefined && nowMs - sinceMs >= waitMsMax) return
+    this.#pending?.timer.cancel()
+    const timer = this.#clock.after(quietMs, () => {
+      this.#pending = undefined
+      this.#look()
+    })
+    this.#pending = { timer, sinceMs }
+  }
+
+  /** Compares sizes and times first: reading everything every two seconds would be waste. */
+  #look(): void {
+    if (this.#isClosed || !mayHaveChanged(this.#current)) return
+    const before = contentOf(this.#current)
+    this.#current = readConfigFiles(this.#path)
+    this.#unwatchFolders()
+    this.#watchFolders()
+    if (contentOf(this.#current) !== before) this.#onChange()
+  }
+}
+
+function mayHaveChanged({ stamps }: ConfigFiles): boolean {
+  return [...stamps].some(([path, stamp]) => stampOf(path) !== stamp)
+}
+
+function contentOf({ files, problems }: ConfigFiles): string {
+  const texts = files.map(({ name, text }) => [name, text])
+  return JSON.stringify([texts, problems.map(({ message }) => message)])
+}
