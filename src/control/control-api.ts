@@ -2,6 +2,7 @@
  * What the control plane can do, as the admin API and the demo use it. `controller.ts` implements it;
  * nothing else writes to the store or publishes a snapshot.
  */
+import type { ErrorCode } from '../base/errors.ts'
 import type { Resource } from '../kinds/define-kind.ts'
 import type {
   AuditEntry,
@@ -101,19 +102,34 @@ export type RouteTestRequest = {
   readonly url: string
   readonly headers: readonly (readonly [string, string])[]
   readonly clientAddress: string
+  /** As if this app had authenticated: decides who may force a version, and the unit of a split. */
+  readonly app?: string
 }
 
 export type RouteTestAnswer = {
+  /** The gateway itself would refuse the request with this code of the error catalogue. */
+  readonly refused?: { readonly code: ErrorCode; readonly why: string }
   readonly matched?: {
     readonly route: string
     readonly parameters: Readonly<Record<string, string>>
   }
-  /** Every route looked at, in the order tried, and why it did or did not match. */
+  /**
+   * Every route looked at, in the order tried, and why it did or did not match. `isMatch` holds for the
+   * one that takes the request only, not for those that match too but come after it.
+   */
   readonly tried: readonly {
     readonly route: string
     readonly isMatch: boolean
     readonly why: string
   }[]
+  /** How many more routes did not match, when `tried` is cut off. */
+  readonly triedOmitted?: number
+  /** What a route that asks no upstream answers. */
+  readonly answer?: {
+    readonly type: 'redirect' | 'respond'
+    readonly status: number
+    readonly location?: string
+  }
   readonly policies: readonly { readonly policy: string; readonly scope: string }[]
   readonly upstream?: {
     readonly name: string

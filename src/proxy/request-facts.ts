@@ -59,7 +59,7 @@ export class RequestFacts implements RequestView, RoutableRequest {
 }
 
 /** Cookie pairs (RFC 6265 §5.4); of a name that stands twice the first counts, as it does for most servers. */
-function parseCookies(text: string): ReadonlyMap<string, string> {
+export function parseCookies(text: string): ReadonlyMap<string, string> {
   const cookies = new Map<string, string>()
   // Several Cookie fields were joined with a comma, which no cookie value may hold unquoted.
   for (const pair of text.split(/[;,]/)) {

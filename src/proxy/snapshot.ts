@@ -54,6 +54,8 @@ export type RouteEntry = {
   readonly slot: number
   /** Names of the parameters of its paths, in the order of the captures of a match. */
   readonly parameterNames: readonly string[]
+  /** Among equally specific routes the higher one has won; kept for explanations. */
+  readonly priority: number
   /** Indices into `policies`, already in the order in which they run. */
   readonly policyIndices: readonly number[]
   readonly action: RouteAction

@@ -32,6 +32,7 @@ export const routeTestBody = s.strictObject({
     .optional()
     .describe('A map, or a list of pairs where a field stands more than once.'),
   clientAddress: s.address().optional().describe('Default 127.0.0.1.'),
+  app: s.name().optional().describe('As if this app had authenticated.'),
 })
 
 const problemEntry = s.object({
@@ -138,8 +139,17 @@ const worker = s.object({
 })
 
 const routeTestAnswer = s.object({
+  refused: s.object({ code: text(), why: text() }).optional(),
   matched: s.object({ route: text(), parameters: s.record(s.string(), text()) }).optional(),
   tried: s.array(s.object({ route: text(), isMatch: s.boolean(), why: text() })),
+  triedOmitted: s.int().optional(),
+  answer: s
+    .object({
+      type: s.enum(['redirect', 'respond']),
+      status: s.int(),
+      location: text().optional(),
+    })
+    .optional(),
   policies: s.array(s.object({ policy: text(), scope: text() })),
   upstream: s
     .object({

@@ -160,6 +160,7 @@ function gatewayOperations(deps: AdminDeps): Operation[] {
           url: body.url,
           headers: Array.isArray(body.headers) ? body.headers : Object.entries(body.headers ?? {}),
           clientAddress: body.clientAddress ?? '127.0.0.1',
+          ...(body.app !== undefined && { app: body.app }),
         }
         return json(200, { ...(await control.testRoute(request)) })
       },

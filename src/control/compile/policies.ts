@@ -2,13 +2,11 @@ import { HeadgateError } from '../../base/errors.ts'
 import type { PolicyEntry as PolicyListEntry } from '../../kinds/policy-list.ts'
 import type { PolicySetSpec } from '../../kinds/policy-set.ts'
 import { checkPolicyConfig } from '../../proxy/policies/catalog.ts'
-import { type PolicyDefinition, policyPhases } from '../../proxy/policies/define-policy.ts'
+import { type PolicyCatalog, policyPhases } from '../../proxy/policies/define-policy.ts'
 import type { PolicyEntry } from '../../proxy/snapshot.ts'
 
 /** Sets within sets; admission refuses circles, this bounds the walk whatever comes. */
 export const policySetDepthMax = 16
-
-export type PolicyCatalog = ReadonlyMap<string, PolicyDefinition>
 
 export type PolicyTable = {
   /** Indices of the policies of a route, in the order in which they run. */
@@ -70,10 +68,10 @@ function checked(entry: WrittenPolicy, scope: string, catalog: PolicyCatalog) {
   const result = checkPolicyConfig(definition, entry.config)
   if (!result.ok)
     throw new HeadgateError('config.bad_value', {
-      message: `${scope}: the configuration of \`${entry.policy}\` is not valid: ${result.issues[0]?.message}`,
-      detail: { policy: entry.policy, scope, issues: result.issues },
+      message: `${scope}: the configuration of \`${entry.policy}\` is not valid: ${result.flaws[0]?.message}`,
+      detail: { policy: entry.policy, scope, flaws: result.flaws },
     })
-  return { policy: entry.policy, config: result.config }
+  return { policy: entry.policy, config: result.value }
 }
 
 function unknownSet(owner: string, name: string): HeadgateError {

@@ -21,6 +21,7 @@ export function compileRoute(route: Resource<RouteSpec>, context: RouteContext):
     name: route.name,
     slot: context.slotOf('route', route.name),
     parameterNames,
+    priority: route.spec.priority,
     policyIndices: context.policies.indicesOf(route.name, route.spec.policies),
     action: compileAction(route, parameterNames, context),
   }
