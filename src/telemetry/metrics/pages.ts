@@ -1,5 +1,5 @@
 /** What series are counted for; the numbers of their slots come from the snapshot. */
-export const seriesFamilies = ['route', 'version', 'endpoint', 'app'] as const
+export const seriesFamilies = ['route', 'version'] as const
 export type SeriesFamily = (typeof seriesFamilies)[number]
 
 /**

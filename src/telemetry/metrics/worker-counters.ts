@@ -38,8 +38,8 @@ export const workerCounters = {
 
 export type WorkerCounter = keyof typeof workerCounters
 
-// Our own table of literal keys: Object.keys loses what the type says.
-const counterNames = Object.keys(workerCounters) as readonly WorkerCounter[]
+// The cast holds because the table is a literal of ours; Object.keys only forgets what its keys are.
+export const counterNames = Object.keys(workerCounters) as readonly WorkerCounter[]
 
 /** Messages refused on the wire, by the code of the refusal; the last stands for codes added elsewhere. */
 export const refusalCodes: readonly string[] = [...Object.keys(wireErrors), 'other']

@@ -1,0 +1,13 @@
+/** What the slots of a snapshot are called. A slot never changes its name. */
+export type SlotName = {
+  readonly family: 'route' | 'version' | 'endpoint' | 'app'
+  readonly slot: number
+  /** `books` for a route or an app, `books/v1` for a version, `books/v1/http://…` for an endpoint. */
+  readonly name: string
+}
+
+/** The two parts of the name of a version. */
+export function versionParts(name: string): { upstream: string; version: string } {
+  const slash = name.lastIndexOf('/')
+  return { upstream: name.slice(0, Math.max(0, slash)), version: name.slice(slash + 1) }
+}
