@@ -18,8 +18,6 @@ export type SupervisorOptions = {
   readonly clock: Clock
   readonly ledgerMemory: SharedArrayBuffer
   readonly telemetry: WorkerTelemetry
-  /** For the replacement of a single worker and at the end. */
-  readonly drainMs: number
   log(line: string): void
 }
 
@@ -27,8 +25,8 @@ export type SupervisorOptions = {
 export type WorkerTelemetry = {
   /** Memory for call records; called once per worker start. */
   openRing(workerIndex: number): SharedArrayBuffer
-  /** Memory for the series of this worker that are not in the worker's hands yet or all of them. */
-  pagesFor(workerIndex: number, publication: Publication): readonly MetricPage[]
+  /** Memory for the metrics of this worker; it ignores what it has already. */
+  pagesFor(workerIndex: number): readonly MetricPage[]
   /** The worker is gone: its counts are kept, its memory is not. */
   retire(workerIndex: number): void
 }
@@ -185,7 +183,7 @@ export class Supervisor {
   }
 
   #send(member: Member, publication: Publication): void {
-    const metricPages = this.#options.telemetry.pagesFor(member.index, publication)
+    const metricPages = this.#options.telemetry.pagesFor(member.index)
     member.post({ type: 'snapshot', ...publication, metricPages })
   }
 
