@@ -176,6 +176,11 @@ export async function exportDocument(admin: AdminClient): Promise<string> {
 }
 
 const routeTestAnswer = s.looseObject({
+  refused: s.looseObject({ code: s.string(), why: s.string() }).optional(),
+  triedOmitted: s.number().optional(),
+  answer: s
+    .looseObject({ type: s.string(), status: s.number(), location: s.string().optional() })
+    .optional(),
   matched: s
     .looseObject({ route: s.string(), parameters: s.record(s.string(), s.string()) })
     .optional(),

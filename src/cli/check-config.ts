@@ -5,6 +5,7 @@
 import { relative, resolve } from 'node:path'
 import { HeadgateError } from '../base/errors.ts'
 import { admitParsed } from '../control/admission/admit.ts'
+import { loadCatalog } from '../control/controller-catalog.ts'
 import { baseFolderOf, policiesFolderOf } from '../control/controller-definition.ts'
 import { loadConfig } from '../control/files/load.ts'
 import {
@@ -16,9 +17,7 @@ import {
 import { renderProblems } from '../control/files/render.ts'
 import type { Problem } from '../control/problem.ts'
 import type { Resource } from '../kinds/define-kind.ts'
-import { policyCatalog } from '../proxy/policies/catalog.ts'
 import type { PolicyDefinition } from '../proxy/policies/define-policy.ts'
-import { loadPolicyModules } from '../proxy/policies/load-modules.ts'
 import type { CliDeps } from './deps.ts'
 import { requireConfig } from './find-config.ts'
 import { readAll } from './read-input.ts'
@@ -45,12 +44,10 @@ export async function reportOnConfig(
   deps: CliDeps,
 ): Promise<ConfigReport> {
   const source = await readSource(given, deps)
-  const { definitions, problems } = await loadPolicies(source)
-  const catalog = policyCatalog(definitions)
-  const admission = admitParsed(
-    { documents: source.documents, problems: [...source.problems, ...problems] },
-    catalog,
-  )
+  const folder = policiesFolderOf(source.documents, source.baseFolder)
+  const { catalog, problems } = await loadCatalog(folder)
+  const parsed = { ...source, problems: [...source.problems, ...problems] }
+  const admission = admitParsed(parsed, catalog)
   return {
     name: source.name,
     baseFolder: source.baseFolder,
@@ -103,28 +100,28 @@ async function readSource(given: string | undefined, deps: CliDeps): Promise<Sou
     return { ...parsed, name: file.name, baseFolder: deps.cwd, files: [file] }
   }
   const path = requireConfig(given, deps.cwd)
-  const loaded = await loadConfig(path, deps.env)
+  const loaded = loadConfig(path, deps.env)
+  const shorten = (name: string) => relative(deps.cwd, name) || name
   return {
     ...loaded,
-    name: relative(deps.cwd, path) || path,
+    // Places are shown as the user would type them: `conf/books.yaml:12:7`.
+    files: loaded.files.map((file) => ({ ...file, name: shorten(file.name) })),
+    problems: loaded.problems.map((problem) => withShortPlace(problem, shorten)),
+    documents: loaded.documents.map((document) => ({
+      ...document,
+      locate(at, kind) {
+        const location = document.locate(at, kind)
+        return location && { ...location, file: shorten(location.file) }
+      },
+    })),
+    unfilled: new Set([...loaded.unfilled].map(shorten)),
+    name: shorten(path),
     baseFolder: await baseFolderOf({ type: 'files', path: resolve(path) }),
   }
 }
 
-async function loadPolicies({ documents, baseFolder }: Source) {
-  const folder = policiesFolderOf(documents, baseFolder)
-  if (folder === undefined) return { definitions: [], problems: [] }
-  const { definitions, problems } = await loadPolicyModules(folder)
-  return {
-    definitions,
-    problems: problems.map(
-      ({ path, message }): Problem => ({
-        severity: 'error',
-        code: 'config.policy_load_failed',
-        object: path,
-        path: [],
-        message,
-      }),
-    ),
-  }
+function withShortPlace(problem: Problem, shorten: (name: string) => string): Problem {
+  const { location } = problem
+  if (location === undefined) return problem
+  return { ...problem, location: { ...location, file: shorten(location.file) } }
 }

@@ -1,15 +1,6 @@
 /** Whether every secret that a configuration refers to can be read here and now; none is shown. */
-import { resolve } from 'node:path'
-import {
-  resolveAccounts,
-  resolveAppKeys,
-  type SecretProblem,
-} from '../accounts/resolve.ts'
-import { readSecretFile } from '../accounts/vaults/read-secret-file.ts'
-import { resourcesOf } from '../control/compile/of-kind.ts'
+import { createSecretResolver } from '../control/controller-secrets.ts'
 import { type Problem, sortProblems } from '../control/problem.ts'
-import { account } from '../kinds/account.ts'
-import { app } from '../kinds/app.ts'
 import type { ConfigReport } from './check-config.ts'
 import type { CliDeps } from './deps.ts'
 
@@ -17,10 +8,8 @@ import type { CliDeps } from './deps.ts'
 export async function checkSecrets(report: ConfigReport, { env }: CliDeps): Promise<ConfigReport> {
   const { resources, baseFolder } = report
   if (resources === undefined) return report
-  const io = { env, readFile: (path: string) => readSecretFile(resolve(baseFolder, path)) }
-  const accounts = await resolveAccounts(resourcesOf(resources, account), io)
-  const keys = await resolveAppKeys(resourcesOf(resources, app), io)
-  const found = [...accounts.problems, ...keys.problems].map((each) => located(each, report))
+  const { problems } = await createSecretResolver(env)(resources, baseFolder)
+  const found = problems.map((problem) => located(problem, report))
   return {
     ...report,
     problems: sortProblems([...report.problems, ...found]),
@@ -28,15 +17,8 @@ export async function checkSecrets(report: ConfigReport, { env }: CliDeps): Prom
   }
 }
 
-function located({ kind, name, path, code, message }: SecretProblem, report: ConfigReport): Problem {
-  const document = report.documents.find((each) => each.kind === kind && each.name === name)
-  const location = document?.locate(path)
-  return {
-    severity: 'error',
-    code,
-    object: `${kind}/${name}`,
-    path,
-    message,
-    ...(location !== undefined && { location }),
-  }
+function located(problem: Problem, { documents }: ConfigReport): Problem {
+  const document = documents.find(({ kind, name }) => `${kind}/${name}` === problem.object)
+  const location = document?.locate(problem.path)
+  return location === undefined ? problem : { ...problem, location }
 }

@@ -17,7 +17,10 @@ export const doctorCommand = defineCommand({
     'Checks the runtime, the configuration and its secrets, addresses, the data folder, whether upstreams can be connected, and a running gateway. Changes nothing. Ends with 1 when a check failed.',
   examples: [
     { title: 'Everything, for the file of this folder', command: 'headgate doctor' },
-    { title: 'For other files and addresses', command: 'headgate doctor -c conf/ --listen 127.0.0.1:8081' },
+    {
+      title: 'For other files and addresses',
+      command: 'headgate doctor -c conf/ --listen 127.0.0.1:8081',
+    },
     { title: 'For machines', command: 'headgate doctor -o json' },
   ],
   options: [
@@ -48,7 +51,12 @@ export const doctorCommand = defineCommand({
     if (input.output === 'json') terminal.out(toJson({ checks: results }))
     else if (input.output === 'yaml') terminal.out(toYamlText({ checks: results }))
     else {
-      const colour = { ok: paint.green, warning: paint.yellow, failed: paint.red, skipped: paint.dim }
+      const colour = {
+        ok: paint.green,
+        warning: paint.yellow,
+        failed: paint.red,
+        skipped: paint.dim,
+      }
       for (const { name, state, message, todo } of results) {
         terminal.out(`${colour[state](marks[state])} ${name.padEnd(14)} ${message}`)
         if (todo !== undefined) terminal.out(`  try: ${todo}`)

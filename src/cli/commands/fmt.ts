@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import { HeadgateError } from '../../base/errors.ts'
 import { s } from '../../base/schema.ts'
 import { formatConfig } from '../../control/files/format.ts'
+import { renderProblems } from '../../control/files/render.ts'
+import { readYaml } from '../../control/files/yaml-tree.ts'
 import { type CommandContext, defineCommand } from '../define-command.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { findDefaultConfig } from '../find-config.ts'
@@ -26,7 +28,10 @@ export const fmtCommand = defineCommand({
   examples: [
     { title: 'Look at it', command: 'headgate fmt headgate.yaml' },
     { title: 'Rewrite the files', command: 'headgate fmt --write conf/*.yaml' },
-    { title: 'In CI: exit code 2 when a file is not formatted', command: 'headgate fmt --check --diff headgate.yaml' },
+    {
+      title: 'In CI: exit code 2 when a file is not formatted',
+      command: 'headgate fmt --check --diff headgate.yaml',
+    },
   ],
   args: [
     {
@@ -53,7 +58,8 @@ async function format(input: FmtInput, context: CommandContext): Promise<ExitCod
   let isDifferent = false
   for (const path of pathsOf(input, context)) {
     const before = await readSource(path, context)
-    const after = formatConfig(before, { name: path, expand: input.expand })
+    refuseBadSyntax(path, before)
+    const after = formatConfig(before, { expand: input.expand })
     const changes = before !== after
     isDifferent ||= changes
     if (input.write) await rewrite(path, { before, after }, context)
@@ -62,6 +68,17 @@ async function format(input: FmtInput, context: CommandContext): Promise<ExitCod
     else if (changes) context.terminal.out(path)
   }
   return input.check && isDifferent ? exitCodes.difference : exitCodes.ok
+}
+
+/** `formatConfig` refuses it too, but only here the file has a name and an excerpt can be shown. */
+function refuseBadSyntax(name: string, text: string): void {
+  const file = { name, text }
+  const { problems } = readYaml(file)
+  if (problems.length === 0) return
+  throw new HeadgateError('config.syntax', {
+    message: `${name} cannot be formatted`,
+    detail: { rendered: renderProblems(problems, [file]) },
+  })
 }
 
 function pathsOf(input: FmtInput, { deps }: CommandContext): readonly string[] {

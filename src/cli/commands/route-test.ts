@@ -2,6 +2,7 @@ import { s } from '../../base/schema.ts'
 import { type RouteTestView, testRouteOnServer } from '../admin-calls.ts'
 import { checkConfig } from '../check-config.ts'
 import { parseRequestWords } from '../curl.ts'
+import type { RouteTestAnswer } from '../../control/control-api.ts'
 import { defineCommand } from '../define-command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { testRouteOffline } from '../offline-route-test.ts'
@@ -13,7 +14,7 @@ export const routeTestCommand = defineCommand({
   path: 'route test',
   summary: 'Say where a request would go, and why the other routes lost. Nothing is sent.',
   description:
-    'Asks the running gateway, or with `-c` the files. Paste a curl command as one word in quotes, or after `--`. Ends with 1 when no route matches.',
+    'Asks the running gateway, or with `-c` the files. Paste a curl command as one word in quotes, or after `--`. Ends with 1 when the gateway itself would refuse the request.',
   examples: [
     {
       title: 'A pasted curl command',
@@ -43,6 +44,11 @@ export const routeTestCommand = defineCommand({
       completion: { type: 'file' },
     },
     { flags: '--from <address>', summary: 'Address of the client.', defaultText: '127.0.0.1' },
+    {
+      flags: '--app <name>',
+      summary: 'As if this app had presented its key.',
+      completion: { type: 'object', kind: 'App' },
+    },
     { flags: '--full', summary: 'Show every route that lost.' },
     dataOutputOption,
     ...serverOptions,
@@ -51,14 +57,16 @@ export const routeTestCommand = defineCommand({
     request: s.array(s.string().max(65_536)).min(1).max(1_000),
     config: s.string().max(4_096).optional(),
     from: s.address().default('127.0.0.1'),
+    app: s.name().optional(),
     full: s.boolean().default(false),
     output: dataOutputInput,
     ...serverInput,
   }),
   async run(input, context) {
     const { terminal } = context
-    const request = parseRequestWords(input.request, input.from)
-    const answer: RouteTestView =
+    const app = input.app === undefined ? {} : { app: input.app }
+    const request = { ...parseRequestWords(input.request, input.from), ...app }
+    const answer: RouteTestAnswer | RouteTestView =
       input.config === undefined
         ? await testRouteOnServer(context.connect(input), request)
         : testRouteOffline(await checkConfig(input.config, context.deps), request)
@@ -68,6 +76,6 @@ export const routeTestCommand = defineCommand({
       const view = { isFull: input.full, paint: terminal.paint.out }
       terminal.out(renderRouteTest(request, answer, view))
     }
-    return answer.matched === undefined ? exitCodes.error : exitCodes.ok
+    return answer.refused === undefined ? exitCodes.ok : exitCodes.error
   },
 })

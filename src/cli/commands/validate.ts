@@ -1,5 +1,10 @@
 import { s } from '../../base/schema.ts'
-import { type ConfigReport, invalidConfig, renderWarnings, reportOnConfig } from '../check-config.ts'
+import {
+  type ConfigReport,
+  invalidConfig,
+  renderWarnings,
+  reportOnConfig,
+} from '../check-config.ts'
 import { checkSecrets } from '../check-secrets.ts'
 import { defineCommand } from '../define-command.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -13,7 +18,10 @@ export const validateCommand = defineCommand({
     'Reports everything that is wrong at once, each with file, line, column and what to write instead. Ends with 0 when a gateway would take it, with 3 when not.',
   examples: [
     { title: 'The file of this folder', command: 'headgate validate' },
-    { title: 'A folder, and that its secrets can be read', command: 'headgate validate conf/ --secrets' },
+    {
+      title: 'A folder, and that its secrets can be read',
+      command: 'headgate validate conf/ --secrets',
+    },
     { title: 'For machines', command: 'headgate validate headgate.yaml -o json' },
   ],
   args: [

@@ -1,31 +1,42 @@
 /** Where a request would go and why, for people. */
-import type { RouteTestRequest } from '../../control/control-api.ts'
+import type { RouteTestAnswer, RouteTestRequest } from '../../control/control-api.ts'
 import type { RouteTestView } from '../admin-calls.ts'
 import type { Paint } from '../terminal.ts'
+
+/** From the gateway, or from files. */
+type Shown = RouteTestView | RouteTestAnswer
 
 /** Routes that did not match and are shown; `--full` shows all. */
 const losersMax = 10
 
 export function renderRouteTest(
   request: RouteTestRequest,
-  answer: RouteTestView,
+  answer: Shown,
   { isFull, paint }: { isFull: boolean; paint: Paint },
 ): string {
-  const { matched } = answer
+  const { matched, refused } = answer
   const parameters = Object.entries(matched?.parameters ?? {})
   return [
     `${request.method} ${request.url}`,
-    matched === undefined
-      ? paint.red('  no route matches: the answer is 404 [route.not_found]')
-      : `  route     ${paint.green(matched.route)}`,
+    ...(refused === undefined
+      ? []
+      : [`  ${paint.red('refused')}   ${refused.why} ${paint.dim(`[${refused.code}]`)}`]),
+    ...(matched === undefined ? [] : [`  route     ${paint.green(matched.route)}`]),
     ...parameters.map(([name, value]) => `    {${name}} = ${value}`),
     ...answer.policies.map(({ policy, scope }) => `  policy    ${policy} ${paint.dim(scope)}`),
+    ...answerLines(answer.answer),
     ...upstreamLines(answer.upstream, paint),
     ...triedLines(answer, { isFull, paint }),
   ].join('\n')
 }
 
-function upstreamLines(upstream: RouteTestView['upstream'], paint: Paint): string[] {
+function answerLines(answer: Shown['answer']): string[] {
+  if (answer === undefined) return []
+  const { type, status, location } = answer
+  return [`  answer    ${status} ${type}${location === undefined ? '' : ` ${location}`}`]
+}
+
+function upstreamLines(upstream: Shown['upstream'], paint: Paint): string[] {
   if (upstream === undefined) return []
   return [
     `  upstream  ${upstream.name}`,
@@ -39,16 +50,16 @@ function upstreamLines(upstream: RouteTestView['upstream'], paint: Paint): strin
 }
 
 function triedLines(
-  { tried }: RouteTestView,
+  { tried, triedOmitted = 0 }: Shown,
   { isFull, paint }: { isFull: boolean; paint: Paint },
 ): string[] {
   const losers = tried.filter((entry) => !entry.isMatch)
   if (losers.length === 0) return []
   const shown = isFull ? losers : losers.slice(0, losersMax)
-  const rest = losers.length - shown.length
+  const rest = losers.length - shown.length + triedOmitted
   return [
     '  not these',
     ...shown.map(({ route, why }) => `    ${route}: ${paint.dim(why)}`),
-    ...(rest > 0 ? [`    … and ${rest} more (--full)`] : []),
+    ...(rest > 0 ? [`    … and ${rest} more${isFull ? '' : ' (--full)'}`] : []),
   ]
 }
