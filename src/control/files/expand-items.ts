@@ -37,7 +37,8 @@ function expandItem(document: Document, item: YAMLMap, kind: KindDefinition): vo
   if (!checked.ok) return
   const expanded = kind.expand(checked.value)
   if (typeof expanded !== 'object' || expanded === null) return
-  replaceEntries(document, item, { wanted: Object.entries(expanded), isOwn })
+  const shortForms = kind.shortForms ?? []
+  replaceEntries(document, item, { path: [], shortForms, wanted: Object.entries(expanded), isOwn })
 }
 
 function plainValue(document: Document, pair: Pair): unknown {
@@ -51,41 +52,71 @@ function hasAlias(item: YAMLMap): boolean {
 }
 
 type Replacement = {
+  /** Of the map inside its entry. */
+  readonly path: readonly string[]
+  readonly shortForms: NonNullable<KindDefinition['shortForms']>
   readonly wanted: readonly (readonly [string, unknown])[]
   /** Keys that are ours to change. */
   isOwn(key: unknown): boolean
 }
 
-function replaceEntries(document: Document, map: YAMLMap, { wanted, isOwn }: Replacement): void {
+function replaceEntries(document: Document, map: YAMLMap, replacement: Replacement): void {
+  const { wanted, isOwn } = replacement
   const kept: Pair[] = map.items.filter((pair) => !isOwn(pair.key))
-  const comments: string[] = []
   const pairs = new Map(map.items.map((pair) => [keyText(pair.key), pair]))
-  for (const pair of map.items) {
-    const isGone = isOwn(pair.key) && !wanted.some(([key]) => key === keyText(pair.key))
-    if (isGone) comments.push(...commentsOf(pair))
-  }
+  const comments = commentsOfGone(map, replacement)
   for (const [key, value] of wanted) {
     const existing = pairs.get(key)
-    if (existing === undefined) {
-      const added = document.createPair(key, value)
-      // What was said about the short form is said above the long one.
-      if (isScalar(added.key) && comments.length > 0)
-        added.key.commentBefore = comments.splice(0).join('\n')
-      kept.push(added)
-    } else {
-      updateValue(document, existing, value)
+    if (existing !== undefined) {
+      updateValue(document, existing, value, { ...replacement, path: [...replacement.path, key] })
       kept.push(existing)
+      continue
     }
+    const added = document.createPair(key, value)
+    const comment = comments.get(key)
+    if (isScalar(added.key) && comment !== undefined) added.key.commentBefore = comment
+    kept.push(added)
   }
   map.items = kept
   if (kept.some((pair) => !isFlat(pair))) map.flow = false
 }
 
-function updateValue(document: Document, pair: Pair, value: unknown): void {
+/** What was said about a short form is said above the key that takes its place. */
+function commentsOfGone(
+  map: YAMLMap,
+  { path, shortForms, wanted, isOwn }: Replacement,
+): Map<string, string> {
+  const comments = new Map<string, string>()
+  for (const pair of map.items) {
+    const key = keyText(pair.key) ?? ''
+    if (!isOwn(pair.key) || wanted.some(([each]) => each === key)) continue
+    const short = [...path, key]
+    const form = shortForms.find(([, each]) => matches(each.split('.'), short))
+    const heir = form?.[0].split('.')[path.length] ?? wanted[0]?.[0] ?? key
+    const text = [comments.get(heir) ?? [], commentsOf(pair)].flat().join('\n')
+    if (text !== '') comments.set(heir, text)
+  }
+  return comments
+}
+
+function matches(pattern: readonly string[], path: readonly string[]): boolean {
+  return (
+    pattern.length === path.length &&
+    pattern.every((step, index) => step === '*' || step === path[index])
+  )
+}
+
+function updateValue(
+  document: Document,
+  pair: Pair,
+  value: unknown,
+  replacement: Replacement,
+): void {
   if (isDeepStrictEqual(plainValue(document, pair), value)) return
   const isInner = typeof value === 'object' && value !== null && !Array.isArray(value)
   if (isMap(pair.value) && isInner) {
-    replaceEntries(document, pair.value, { wanted: Object.entries(value), isOwn: () => true })
+    const wanted = Object.entries(value)
+    replaceEntries(document, pair.value, { ...replacement, wanted, isOwn: () => true })
     return
   }
   const comment = commentsOf(pair)
