@@ -105,7 +105,13 @@ export class DataPlane {
   ): void {
     const { clock, random, ledger, metrics } = this.#services
     const services: ActivationServices = {
-      policyServices: { clock, random, ledger, apps: createAppDirectory(snapshot.apps, { clock }) },
+      policyServices: {
+        clock,
+        random,
+        ledger,
+        apps: createAppDirectory(snapshot.apps, { clock }),
+        onFailure: (policy, error) => this.#onPolicyFailure(policy, error),
+      },
       chainServices: { clock, onFailure: (policy, error) => this.#onPolicyFailure(policy, error) },
       catalog,
       endpoints: this.#endpoints,

@@ -20,7 +20,7 @@ import { textAnswer } from './answers.ts'
 import { activeUpstreamOf, chooseActiveVersion } from './choose-upstream.ts'
 import type { Exchange } from './exchange.ts'
 import { runRequest } from './policies/run-chain.ts'
-import { matchRoute } from './router/match.ts'
+import { matchRoute, type RouteMatchResult } from './router/match.ts'
 import { isAmbiguousPath } from './router/path.ts'
 import { redirectLocation } from './router/rewrite.ts'
 import type { RouteAction } from './snapshot.ts'
@@ -54,7 +54,7 @@ function route(exchange: Exchange): boolean {
     exchange.refuse('wire.path_ambiguous')
     return false
   }
-  const match = matchRoute(active.router, request)
+  const match = preflightMatch(exchange) ?? matchRoute(active.router, request)
   if (match === undefined) {
     exchange.refuse('route.not_found')
     return false
@@ -63,6 +63,19 @@ function route(exchange: Exchange): boolean {
   exchange.activeRoute = active.routes[match.routeIndex]
   exchange.activeRoute?.series.enter()
   return true
+}
+
+/**
+ * A CORS preflight asks about another request (Fetch §4.8): it belongs to the route of that one when
+ * the route answers preflights, also if the route does not match OPTIONS.
+ */
+function preflightMatch({ request, active }: Exchange): RouteMatchResult | undefined {
+  if (request.method !== 'OPTIONS' || request.field('origin') === undefined) return undefined
+  const method = request.field('access-control-request-method')
+  if (method === undefined) return undefined
+  const match = matchRoute(active.router, request.withMethod(method))
+  const chain = match && active.routes[match.routeIndex]?.chain
+  return chain?.answersPreflight === true ? match : undefined
 }
 
 /** What the route does with a request that its policies let through. */

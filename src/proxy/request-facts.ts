@@ -34,6 +34,19 @@ export class RequestFacts implements RequestView, RoutableRequest {
     this.contentLength = inbound.bodyFraming === 'chunked' ? undefined : inbound.bodyLength
   }
 
+  /** The same request as the router sees it, under another method. */
+  withMethod(method: string): RoutableRequest {
+    return {
+      method,
+      host: this.host,
+      path: this.path,
+      clientAddress: this.clientAddress,
+      field: (name) => this.field(name),
+      cookie: (name) => this.cookie(name),
+      queryParameter: (name) => this.queryParameter(name),
+    }
+  }
+
   field(name: string): string | undefined {
     return this.#head.value(name)
   }

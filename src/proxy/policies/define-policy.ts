@@ -81,6 +81,8 @@ export type PolicyInstance = {
    * own answers too. Synchronous: the head is not held back for a promise.
    */
   onResponse?(exchange: PolicyExchange, response: ResponseView): void
+  /** A CORS preflight for the route (Fetch §4.8) is brought here although the route may not match OPTIONS. */
+  readonly answersPreflight?: boolean
   /** `onResponse` also sees answers given by a policy before this one had its turn. */
   readonly seesEveryResponse?: boolean
   /** Releases timers and the like when the snapshot is dropped. */

@@ -35,6 +35,7 @@ export type PolicyChain = {
   readonly requestSteps: readonly RequestStep[]
   /** Last policy first. */
   readonly responseSteps: readonly ResponseStep[]
+  readonly answersPreflight: boolean
   readonly services: ChainServices
 }
 
@@ -67,7 +68,8 @@ export function buildChain(members: readonly ChainMember[], services: ChainServi
     }
   }
   const names = members.map(({ policy }) => policy)
-  return { length: members.length, names, requestSteps, responseSteps, services }
+  const answersPreflight = members.some(({ instance }) => instance.answersPreflight === true)
+  return { length: members.length, names, requestSteps, responseSteps, answersPreflight, services }
 }
 
 function hasOnRequest(instance: PolicyInstance): instance is Has<'onRequest'> {

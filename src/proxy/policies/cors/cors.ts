@@ -111,6 +111,7 @@ export const cors = definePolicy({
     const preflight = preflightAnswers(options)
     const exposed = options.exposeHeaders.join(', ')
     return {
+      answersPreflight: true,
       onRequest(exchange) {
         const { request } = exchange
         const from = request.field('origin')
