@@ -10,10 +10,12 @@ import { doctorCommand } from './doctor.ts'
 import { exportCommand } from './export.ts'
 import { fmtCommand } from './fmt.ts'
 import { getCommand } from './get.ts'
+import { initCommand } from './init.ts'
 import { keyNewCommand } from './key-new.ts'
 import { planCommand } from './plan.ts'
 import { routeTestCommand } from './route-test.ts'
 import { runCommand } from './run.ts'
+import { schemaCommand } from './schema.ts'
 import { upstreamResetCommand } from './upstream-reset.ts'
 import { upstreamSplitCommand } from './upstream-split.ts'
 import { validateCommand } from './validate.ts'
@@ -22,6 +24,7 @@ import { versionCommand } from './version.ts'
 export const commands: readonly CommandDefinition[] = [
   demoCommand,
   runCommand,
+  initCommand,
   validateCommand,
   fmtCommand,
   planCommand,
@@ -34,6 +37,7 @@ export const commands: readonly CommandDefinition[] = [
   upstreamSplitCommand,
   upstreamResetCommand,
   keyNewCommand,
+  schemaCommand,
   doctorCommand,
   completionCommand,
   versionCommand,

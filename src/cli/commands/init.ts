@@ -46,7 +46,7 @@ export const initCommand = defineCommand({
     await mkdir(dirname(file), { recursive: true })
     await writeNewFile(file, starterDocument({ schemaFileName, upstream: input.upstream }))
     // Derived from this version, so an older copy is brought up to date.
-    const schema = toJson(configJsonSchema(policyCatalog()))
+    const schema = toJson(configJsonSchema(policyCatalog(), { draft: '7' }))
     await writeFile(join(dirname(file), schemaFileName), `${schema}\n`)
     const shown = relative(deps.cwd, file)
     terminal.say(`wrote ${shown} and ${schemaFileName}`)

@@ -66,8 +66,12 @@ class Collector {
       return
     }
     // Names with a dot in front are no one's configuration: editors' copies, `..data` of Kubernetes.
+    // `headgate init` writes the JSON Schema for editors beside the configuration it describes.
     const wanted = names.filter(
-      (name) => /\.(?:yaml|yml|json)$/.test(name) && !name.startsWith('.'),
+      (name) =>
+        /\.(?:yaml|yml|json)$/.test(name) &&
+        !name.startsWith('.') &&
+        !name.endsWith('.schema.json'),
     )
     if (wanted.length === 0)
       this.#unreadable(path, 'the folder has no file that ends in .yaml, .yml or .json')
