@@ -11,3 +11,9 @@ export function versionParts(name: string): { upstream: string; version: string 
   const slash = name.lastIndexOf('/')
   return { upstream: name.slice(0, Math.max(0, slash)), version: name.slice(slash + 1) }
 }
+
+/** The address in the name of an endpoint. */
+export function endpointUrl(name: string): string {
+  const afterUpstream = name.indexOf('/') + 1
+  return name.slice(name.indexOf('/', afterUpstream) + 1)
+}
