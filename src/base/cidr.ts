@@ -25,11 +25,12 @@ function parseIpv4(text: string): AddressBytes | undefined {
 function parseIpv6(text: string): AddressBytes | undefined {
   const halves = text.split('::')
   if (halves.length > 2) return undefined
-  const head = groupsOf(halves[0] ?? '')
-  const tail = halves.length === 2 ? groupsOf(halves[1] ?? '') : []
+  const isWhole = halves.length === 1
+  const head = groupsOf(halves[0] ?? '', { mayEndInIpv4: isWhole })
+  const tail = isWhole ? [] : groupsOf(halves[1] ?? '', { mayEndInIpv4: true })
   if (head === undefined || tail === undefined) return undefined
   const missing = 8 - head.length - tail.length
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined
+  if (isWhole ? missing !== 0 : missing < 1) return undefined
   const groups = [...head, ...new Array<number>(Math.max(missing, 0)).fill(0), ...tail]
   const bytes = new Uint8Array(16)
   for (const [index, group] of groups.entries()) {
@@ -39,13 +40,13 @@ function parseIpv6(text: string): AddressBytes | undefined {
   return bytes
 }
 
-/** The 16-bit groups of one side of `::`; an IPv4 tail counts as two (RFC 4291 §2.2). */
-function groupsOf(text: string): number[] | undefined {
+/** The 16-bit groups of one side of `::`; IPv4 at the very end counts as two (RFC 4291 §2.2). */
+function groupsOf(text: string, options: { mayEndInIpv4: boolean }): number[] | undefined {
   if (text === '') return []
   const groups: number[] = []
   const parts = text.split(':')
   for (const [index, part] of parts.entries()) {
-    if (part.includes('.') && index === parts.length - 1) {
+    if (options.mayEndInIpv4 && part.includes('.') && index === parts.length - 1) {
       const ipv4 = parseIpv4(part)
       if (ipv4 === undefined) return undefined
       groups.push(

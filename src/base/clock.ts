@@ -28,16 +28,43 @@ export function systemClock(): Clock {
     sharedNowMs: () => performance.now() + offsetMs,
     wallMs: () => Date.now(),
     after(delayMs, run) {
+      if (delayMs > timerMsMax) return afterLong(delayMs, run)
       const timer = setTimeout(run, delayMs)
       unref(timer)
       return { cancel: () => clearTimeout(timer) }
     },
     every(periodMs, run) {
+      if (periodMs > timerMsMax) return everyLong(periodMs, run)
       const timer = setInterval(run, periodMs)
       unref(timer)
       return { cancel: () => clearInterval(timer) }
     },
   }
+}
+
+/** The longest wait of a platform timer, 24.8 days; a longer one would fire at once. */
+const timerMsMax = 2 ** 31 - 1
+
+/** A long wait in legs, each counted from the deadline, so that delays do not add up. */
+function afterLong(delayMs: number, run: () => void): Timer {
+  const dueMs = performance.now() + delayMs
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const arm = () => {
+    const restMs = dueMs - performance.now()
+    timer = setTimeout(restMs > timerMsMax ? arm : run, Math.min(restMs, timerMsMax))
+    unref(timer)
+  }
+  arm()
+  return { cancel: () => clearTimeout(timer) }
+}
+
+function everyLong(periodMs: number, run: () => void): Timer {
+  let timer = afterLong(periodMs, tick)
+  function tick() {
+    timer = afterLong(periodMs, tick)
+    run()
+  }
+  return { cancel: () => timer.cancel() }
 }
 
 const calibrationRounds = 8
@@ -123,8 +150,12 @@ export function simulatedClock(startMs = 1_700_000_000_000): SimulatedClock {
     now: () => nowMs,
     sharedNowMs: () => nowMs,
     wallMs: () => startMs + nowMs,
-    after: (delayMs, run) => add({ atMs: nowMs + delayMs, run, periodMs: undefined }),
-    every: (periodMs, run) => add({ atMs: nowMs + periodMs, run, periodMs }),
+    after: (delayMs, run) => add({ atMs: nowMs + Math.max(delayMs, 0), run, periodMs: undefined }),
+    every(periodMs, run) {
+      // As the platform does: a period of nothing would keep `advance` busy for ever.
+      const boundedMs = Math.max(periodMs, 1)
+      return add({ atMs: nowMs + boundedMs, run, periodMs: boundedMs })
+    },
     advance(ms) {
       const untilMs = nowMs + ms
       for (let entry = nextDue(untilMs); entry !== undefined; entry = nextDue(untilMs)) {

@@ -68,7 +68,26 @@ export function isErrorCode(code: string): code is ErrorCode {
 
 /** The message of anything thrown, for wrapping: `cause` of unknown type to one line of text. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  return textOf(thrown).replaceAll(/\s*\n\s*/g, ' ')
+}
+
+function textOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return typeof thrown === 'string' ? thrown : describe(thrown)
+  if (thrown.message !== '') return thrown.message
+  // Connecting to a name with several addresses fails with an error that has only parts.
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) {
+    return thrown.errors.map(messageOf).join('; ')
+  }
+  return thrown.name
+}
+
+/** Anything can be thrown, even what cannot be turned into text. */
+function describe(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return Object.prototype.toString.call(thrown)
+  }
 }
 
 /**

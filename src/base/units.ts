@@ -11,7 +11,7 @@ const durationPattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)/
 
 /**
  * Parses `"250ms"`, `"30s"`, `"1h30m"` to milliseconds; undefined when it is not a duration.
- * Units: ms, s, m, h, d.
+ * Units: ms, s, m, h, d. What no number can hold exactly is none.
  */
 export function parseDuration(text: string): number | undefined {
   let rest = text
@@ -22,7 +22,9 @@ export function parseDuration(text: string): number | undefined {
     totalMs += Number(match[1]) * (durationUnitsMs[match[2] ?? ''] ?? 0)
     rest = rest.slice(match[0].length)
   }
-  return text === '' ? undefined : totalMs
+  // Finer than a microsecond is an artefact of binary fractions: 1.001 s are not 1000.9999… ms.
+  totalMs = Math.round(totalMs * 1_000) / 1_000
+  return text === '' || totalMs > Number.MAX_SAFE_INTEGER ? undefined : totalMs
 }
 
 /** Writes milliseconds in the shortest form that `parseDuration` reads back: `90000` to `"1m30s"`. */
@@ -34,7 +36,7 @@ export function formatDuration(ms: number): string {
     const unitMs = durationUnitsMs[unit] ?? 1
     const count = unit === 'ms' ? rest : Math.floor(rest / unitMs)
     if (count > 0) text += `${count}${unit}`
-    rest -= count * unitMs
+    rest = Math.round((rest - count * unitMs) * 1_000) / 1_000
   }
   return text
 }
@@ -53,7 +55,8 @@ const sizeUnits: Readonly<Record<string, number>> = {
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text)
   if (match === null) return undefined
-  return Math.floor(Number(match[1]) * (sizeUnits[match[2] ?? ''] ?? 0))
+  const bytes = Math.round(Number(match[1]) * (sizeUnits[match[2] ?? ''] ?? 0))
+  return Number.isSafeInteger(bytes) ? bytes : undefined
 }
 
 export type Rate = { readonly count: number; readonly periodMs: number }
@@ -67,8 +70,9 @@ export function parseRate(text: string): Rate | undefined {
   const word = match[2]
   const periodMs =
     word === undefined ? parseDuration(match[3] ?? '') : durationUnitsMs[word.charAt(0)]
-  if (periodMs === undefined || periodMs === 0) return undefined
-  return { count: Number(match[1]), periodMs }
+  const count = Number(match[1])
+  if (periodMs === undefined || periodMs === 0 || !Number.isSafeInteger(count)) return undefined
+  return { count, periodMs }
 }
 
 /** One whole in basis points, the unit of every traffic weight. */

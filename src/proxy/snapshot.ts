@@ -25,6 +25,11 @@ export type GatewaySettings = {
   readonly trustedProxies: readonly string[]
   readonly requestIdHeader: string
   readonly requestIdAccept: 'Never' | 'FromTrusted' | 'Always'
+  readonly accessLog: {
+    readonly output: 'Off' | 'Stdout' | 'File'
+    /** With `File`. */
+    readonly path: string | undefined
+  }
   readonly clientTimeouts: {
     readonly headMs: number
     readonly bodyMs: number
