@@ -86,13 +86,15 @@ test('a number in quotes is told to lose them, text that looks like a number to 
 test('both sides of each limit are judged right', () => {
   deepEqual(said(person, { name: 'a', tags: ['12345678', 'b'], fields: { a: '1', b: '2' } }), [])
   deepEqual(
-    said(person, { name: 'a', tags: ['123456789', 'b', 'c'], fields: { a: '1', b: '2', c: '3' } }),
-    [
-      'tags: must have at most 2 entries',
-      'tags.0: must be at most 8 characters long',
-      'fields: must have at most 2 entries',
-    ],
+    said(person, { name: 'a', tags: ['1', 'b', 'c'], fields: { a: '1', b: '2', c: '3' } }),
+    ['tags: must have at most 2 entries', 'fields: must have at most 2 entries'],
   )
+})
+
+test('a text that is too long is told so where it stands', () => {
+  deepEqual(said(person, { name: 'a', tags: ['a', '123456789'] }), [
+    'tags.1: must be at most 8 characters long',
+  ])
 })
 
 test('an unknown key is pointed at itself, with the nearest known one', () => {

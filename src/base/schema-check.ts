@@ -36,8 +36,18 @@ export function checkValue<Value>(schema: s.ZodType<Value>, value: unknown): Che
   const result = schema.safeParse(cleaned, { error: sentenceOf })
   if (result.success) return { ok: true, value: result.data }
   const context = { schema, value: cleaned }
-  const flaws = result.error.issues.flatMap((issue) => flawsOf(issue, [], context))
+  const { issues } = result.error
+  const wrongTypes = new Set(issues.filter(isWrongType).map(({ path }) => JSON.stringify(path)))
+  const flaws = issues
+    // What else is wrong with a value of the wrong type, such as the length of a text where a list
+    // should be, is noise.
+    .filter((issue) => isWrongType(issue) || !wrongTypes.has(JSON.stringify(issue.path)))
+    .flatMap((issue) => flawsOf(issue, [], context))
   return { ok: false, flaws: withoutEchoes(flaws) }
+}
+
+function isWrongType(issue: Issue): boolean {
+  return issue.code === 'invalid_type'
 }
 
 /**

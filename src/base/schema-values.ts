@@ -165,6 +165,10 @@ export function json({ bytesMax }: { bytesMax: number }) {
   const error = `must be a JSON value of at most ${bytesMax} bytes`
   return z
     .unknown()
-    .refine((value) => (JSON.stringify(value) ?? '').length <= bytesMax, { error })
+    .refine((value) => jsonBytes(value) <= bytesMax, { error })
     .meta({ isBounded: true })
+}
+
+function jsonBytes(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value) ?? '').length
 }
