@@ -5,10 +5,13 @@
 import { HeadgateError } from '../../base/errors.ts'
 import type { RouteMatch, ValueMatch } from '../../kinds/route.ts'
 import { type PathPattern, parameterNamesOf, patternsOf } from './pattern.ts'
-import type { Candidate, Condition, PathNode, RouterTables } from './tables.ts'
+import type { Candidate, Condition, Leaf, PathNode, RouterTables, ValueIndex } from './tables.ts'
 
 /** Pairs of host and path over all routes: bounds the memory of the tables. */
 export const routerLeavesMax = 1_000_000
+
+/** From this many routes of one host and path on, an index by value is worth its look-up. */
+export const indexedCandidatesMin = 8
 
 export type RoutableRoute = {
   readonly name: string
@@ -45,7 +48,7 @@ export function buildRouter(routes: readonly RoutableRoute[]): RouterTables {
   let leafCount = 0
   // Routes go in best first, so every list of candidates comes out in order.
   const best = [...routes.entries()].sort(([, left], [, right]) => compareSpecificity(left, right))
-  for (const [routeIndex, route] of best) {
+  for (const [rank, [routeIndex, route]] of best.entries()) {
     const methods = canonicalMethods(route.match)
     const conditions = conditionsOf(route.match, networkLists.indexOf)
     const names = parameterNamesOf(route.match)
@@ -56,6 +59,7 @@ export function buildRouter(routes: readonly RoutableRoute[]): RouterTables {
     for (const pattern of patterns) {
       const candidate: Candidate = {
         routeIndex,
+        rank,
         pattern: pattern.text,
         captureOrder: captureOrderOf(pattern, names),
         methods,
@@ -118,8 +122,8 @@ function insert(root: GrowingNode, pattern: PathPattern, candidate: Candidate): 
   leaf.push(candidate)
 }
 
-/** One list for all nodes without candidates: a structured clone keeps it one. */
-const noCandidates: readonly Candidate[] = []
+/** One for all nodes without routes: a structured clone keeps it one. */
+const emptyLeaf: Leaf = { candidates: [], index: undefined }
 
 function finished(node: GrowingNode): PathNode {
   return {
@@ -128,9 +132,50 @@ function finished(node: GrowingNode): PathNode {
         ? undefined
         : new Map([...node.literals].map(([segment, child]) => [segment, finished(child)])),
     parameter: node.parameter === undefined ? undefined : finished(node.parameter),
-    exact: node.exact.length === 0 ? noCandidates : node.exact,
-    rest: node.rest.length === 0 ? noCandidates : node.rest,
+    exact: leafOf(node.exact),
+    rest: leafOf(node.rest),
   }
+}
+
+function leafOf(candidates: readonly Candidate[]): Leaf {
+  if (candidates.length === 0) return emptyLeaf
+  const subject = indexSubject(candidates)
+  if (subject === undefined) return { candidates, index: undefined }
+  const others: Candidate[] = []
+  const byValue = new Map<string, Candidate[]>()
+  for (const candidate of candidates) {
+    const value = exactValue(candidate, subject)
+    const list = value === undefined ? others : (byValue.get(value) ?? [])
+    list.push(candidate)
+    if (value !== undefined) byValue.set(value, list)
+  }
+  return { candidates: others, index: { ...subject, byValue } }
+}
+
+type IndexSubject = Pick<ValueIndex, 'source' | 'name'>
+
+/** What most of the candidates ask for an exact value, when they are many. */
+function indexSubject(candidates: readonly Candidate[]): IndexSubject | undefined {
+  if (candidates.length < indexedCandidatesMin) return undefined
+  const counts = new Map<string, { subject: IndexSubject; count: number }>()
+  for (const condition of candidates.flatMap(({ conditions }) => conditions)) {
+    if (condition.source === 'address' || !('exact' in condition.match)) continue
+    const { source, name } = condition
+    const key = `${source} ${name}`
+    const entry = counts.get(key) ?? { subject: { source, name }, count: 0 }
+    entry.count++
+    counts.set(key, entry)
+  }
+  const most = [...counts.values()].sort((left, right) => right.count - left.count)[0]
+  return most !== undefined && most.count >= indexedCandidatesMin ? most.subject : undefined
+}
+
+function exactValue(candidate: Candidate, { source, name }: IndexSubject): string | undefined {
+  for (const condition of candidate.conditions) {
+    if (condition.source !== source || condition.name !== name) continue
+    return 'exact' in condition.match ? condition.match.exact : undefined
+  }
+  return undefined
 }
 
 function captureOrderOf(

@@ -10,6 +10,7 @@ import {
   type RoutableRequest,
   type RouteMatchResult,
   type Router,
+  valueFor,
   withoutRootDot,
 } from './match.ts'
 import { normalisePath } from './path.ts'
@@ -37,14 +38,16 @@ export function explainRoutes(
 ): RouteExplanation {
   const match = matchRoute(router, request)
   const best = new Map<number, Attempt>()
-  for (const leaf of leavesOf(router.tables)) {
-    const attempt = attemptOf(leaf, { snapshot, router, request })
-    const known = best.get(leaf.candidate.routeIndex)
+  for (const place of placesOf(router.tables)) {
+    const attempt = attemptOf(place, { snapshot, router, request })
+    const known = best.get(place.candidate.routeIndex)
     if (known === undefined || compareAttempts(attempt, known) < 0)
-      best.set(leaf.candidate.routeIndex, attempt)
+      best.set(place.candidate.routeIndex, attempt)
   }
   const attempts = [...best.values()].sort(compareAttempts)
-  const chosen = attempts.find((attempt) => attempt.leaf.candidate.routeIndex === match?.routeIndex)
+  const chosen = attempts.find(
+    (attempt) => attempt.place.candidate.routeIndex === match?.routeIndex,
+  )
   const misses = missesOf(router.tables)
   return {
     match,
@@ -53,26 +56,27 @@ export function explainRoutes(
 }
 
 /** A route at one host and path pattern. */
-type Leaf = {
+type Place = {
   /** `*` for any. */
   readonly host: string
   readonly candidate: Candidate
-  /** Place among the candidates of the same leaf. */
-  readonly position: number
 }
 
-function* leavesOf(tables: RouterTables): Generator<Leaf> {
-  for (const [host, tree] of tables.exactHosts) yield* leavesBelow(host, tree)
-  for (const [suffix, tree] of tables.wildcardHosts) yield* leavesBelow(`*.${suffix}`, tree)
-  if (tables.anyHost !== undefined) yield* leavesBelow('*', tables.anyHost)
+function* placesOf(tables: RouterTables): Generator<Place> {
+  for (const [host, tree] of tables.exactHosts) yield* placesBelow(host, tree)
+  for (const [suffix, tree] of tables.wildcardHosts) yield* placesBelow(`*.${suffix}`, tree)
+  if (tables.anyHost !== undefined) yield* placesBelow('*', tables.anyHost)
 }
 
-function* leavesBelow(host: string, node: PathNode): Generator<Leaf> {
-  for (const candidates of [node.exact, node.rest]) {
-    for (const [position, candidate] of candidates.entries()) yield { host, candidate, position }
+function* placesBelow(host: string, node: PathNode): Generator<Place> {
+  for (const { candidates, index } of [node.exact, node.rest]) {
+    for (const candidate of candidates) yield { host, candidate }
+    for (const indexed of index?.byValue.values() ?? []) {
+      for (const candidate of indexed) yield { host, candidate }
+    }
   }
-  for (const child of node.literals?.values() ?? []) yield* leavesBelow(host, child)
-  if (node.parameter !== undefined) yield* leavesBelow(host, node.parameter)
+  for (const child of node.literals?.values() ?? []) yield* placesBelow(host, child)
+  if (node.parameter !== undefined) yield* placesBelow(host, node.parameter)
 }
 
 type Outcome =
@@ -91,7 +95,7 @@ const outcomeOrder: Readonly<Record<Outcome['type'], number>> = {
 }
 
 type Attempt = {
-  readonly leaf: Leaf
+  readonly place: Place
   readonly entry: RouteEntry | undefined
   readonly outcome: Outcome
   /** Lists of numbers, compared one after the other: smaller is more specific. */
@@ -105,12 +109,12 @@ type Subject = {
   readonly request: RoutableRequest
 }
 
-function attemptOf(leaf: Leaf, { snapshot, router, request }: Subject): Attempt {
-  const { host, candidate } = leaf
+function attemptOf(place: Place, { snapshot, router, request }: Subject): Attempt {
+  const { host, candidate } = place
   const isHost = matchesHost(host, withoutRootDot(request.host))
   const isPath = matchesPath(candidate.pattern, request.path)
   return {
-    leaf,
+    place,
     entry: snapshot.routes[candidate.routeIndex],
     outcome: outcomeOf({ isHost, isPath }, () => failedCondition(candidate, router, request)),
     host: hostRank(host),
@@ -133,8 +137,7 @@ function compareAttempts(left: Attempt, right: Attempt): number {
     outcomeOrder[left.outcome.type] - outcomeOrder[right.outcome.type] ||
     compareLists(left.host, right.host) ||
     compareLists(left.path, right.path) ||
-    left.leaf.position - right.leaf.position ||
-    left.leaf.candidate.routeIndex - right.leaf.candidate.routeIndex
+    left.place.candidate.rank - right.place.candidate.rank
   )
 }
 
@@ -195,33 +198,15 @@ function failedCondition(
 
 /** What was asked for, never what was sent: a value may be a secret. */
 function whyFailed(condition: Condition, router: Router, request: RoutableRequest): string {
-  switch (condition.source) {
-    case 'header':
-      return valueFailure(
-        `header \`${condition.name}\``,
-        condition.match,
-        request.field(condition.name),
-      )
-    case 'query':
-      return valueFailure(
-        `query parameter \`${condition.name}\``,
-        condition.match,
-        request.queryParameter(condition.name),
-      )
-    case 'cookie':
-      return valueFailure(
-        `cookie \`${condition.name}\``,
-        condition.match,
-        request.cookie(condition.name),
-      )
-    case 'address': {
-      const networks = router.tables.networkLists[condition.networkListIndex] ?? []
-      return `client address ${request.clientAddress} is not in ${listed(networks)}`
-    }
-    default:
-      return unreachable(condition)
+  if (condition.source === 'address') {
+    const networks = router.tables.networkLists[condition.networkListIndex] ?? []
+    return `client address ${request.clientAddress} is not in ${listed(networks)}`
   }
+  const what = `${sourceNames[condition.source]} \`${condition.name}\``
+  return valueFailure(what, condition.match, valueFor(condition, request))
 }
+
+const sourceNames = { header: 'header', query: 'query parameter', cookie: 'cookie' } as const
 
 function valueFailure(what: string, test: ValueTest, value: string | undefined): string {
   if ('present' in test)
@@ -248,7 +233,7 @@ type Misses = {
 function missesOf(tables: RouterTables): Misses {
   const hosts = new Map<number, Set<string>>()
   const paths = new Map<number, Set<string>>()
-  for (const { host, candidate } of leavesOf(tables)) {
+  for (const { host, candidate } of placesOf(tables)) {
     const { routeIndex, pattern } = candidate
     hosts.set(routeIndex, (hosts.get(routeIndex) ?? new Set()).add(host))
     paths.set(routeIndex, (paths.get(routeIndex) ?? new Set()).add(pattern))
@@ -266,7 +251,7 @@ type TraceContext = {
 
 function traceOf(attempt: Attempt, { chosen, misses, request }: TraceContext): RouteTrace {
   const route = attempt.entry?.name ?? ''
-  const { routeIndex } = attempt.leaf.candidate
+  const { routeIndex } = attempt.place.candidate
   const { outcome } = attempt
   const trace = (why: string) => ({ route, isMatch: false, why })
   switch (outcome.type) {
@@ -290,12 +275,12 @@ function traceOf(attempt: Attempt, { chosen, misses, request }: TraceContext): R
   }
 }
 
-function whyChosen({ leaf }: Attempt): string {
-  const host = leaf.host === '*' ? 'any host' : `host ${leaf.host}`
-  const conditionCount = conditionCountOf(leaf.candidate)
+function whyChosen({ place }: Attempt): string {
+  const host = place.host === '*' ? 'any host' : `host ${place.host}`
+  const conditionCount = conditionCountOf(place.candidate)
   const conditions =
     conditionCount === 0 ? '' : ` and ${conditionCount} condition${conditionCount === 1 ? '' : 's'}`
-  return `matches ${host}, path ${leaf.candidate.pattern}${conditions}`
+  return `matches ${host}, path ${place.candidate.pattern}${conditions}`
 }
 
 function whyLost(attempt: Attempt, chosen: Attempt): string {
@@ -310,14 +295,14 @@ function whyLost(attempt: Attempt, chosen: Attempt): string {
 }
 
 function specificityReason(attempt: Attempt, chosen: Attempt): string | undefined {
-  if (attempt.leaf.host !== chosen.leaf.host)
-    return `${hostKind(attempt.leaf.host)} against ${hostKind(chosen.leaf.host)}`
+  if (attempt.place.host !== chosen.place.host)
+    return `${hostKind(attempt.place.host)} against ${hostKind(chosen.place.host)}`
   const { path } = attempt
   const other = chosen.path
   const at = path.findIndex((kind, index) => kind !== other[index])
   if (at !== -1) return `${kindName(path[at])} against ${kindName(other[at])}`
-  const ownCount = conditionCountOf(attempt.leaf.candidate)
-  const otherCount = conditionCountOf(chosen.leaf.candidate)
+  const ownCount = conditionCountOf(attempt.place.candidate)
+  const otherCount = conditionCountOf(chosen.place.candidate)
   if (ownCount === otherCount) return undefined
   return `${ownCount} condition${ownCount === 1 ? '' : 's'} against ${otherCount}`
 }

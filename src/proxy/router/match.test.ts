@@ -13,6 +13,7 @@ import {
 import type { RouteMatch } from '../../kinds/route.ts'
 import { buildRouter } from './build.ts'
 import { activateRouter, matchRoute } from './match.ts'
+import type { PathNode } from './tables.ts'
 
 /** Builds as control does, sends the tables as to a worker, and matches there. */
 function routerOf(routes: readonly TestRoute[]) {
@@ -154,4 +155,93 @@ test('a client network is one of the conditions', () => {
 
 test('what is not a path, such as the `*` of OPTIONS, matches no route', () => {
   equal(routerOf(named({ any: {} }))({ path: '*', method: 'OPTIONS' }), undefined)
+})
+
+test('many routes that differ in one value only are found by it, in the documented order', () => {
+  const headers = (exact: string) => ({ tenant: { exact } })
+  const routes = named({
+    ...Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [`t${index}`, { headers: headers(String(index)) }]),
+    ),
+    fallback: {},
+    prefixed: { headers: { tenant: { prefix: '1' } }, priority: 1 },
+    both: { headers: headers('7'), methods: ['GET'] },
+    urgent: { headers: headers('8'), priority: 2 },
+  })
+  equal(buildRouter(routes).anyHost?.rest.index?.byValue.size, 40)
+  const find = routerOf(routes)
+  const chosen = (tenant: string, method = 'GET') => find({ method, fields: { tenant } })?.name
+  equal(chosen('39'), 't39')
+  equal(chosen('7'), 'both')
+  equal(chosen('7', 'POST'), 't7')
+  equal(chosen('8'), 'urgent')
+  equal(chosen('12'), 'prefixed')
+  equal(chosen('none'), 'fallback')
+  equal(find({})?.name, 'fallback')
+})
+
+/** Counts what a match looks at: maps asked and conditions tried. */
+function lookUpsAmong(routes: readonly TestRoute[], request: Partial<PlainRequest>): number {
+  let count = 0
+  class CountingMap<Key, Value> extends Map<Key, Value> {
+    override get(key: Key): Value | undefined {
+      count++
+      return super.get(key)
+    }
+  }
+  const countingMaps = (node: PathNode): PathNode => ({
+    literals:
+      node.literals &&
+      new CountingMap([...node.literals].map(([key, child]) => [key, countingMaps(child)])),
+    parameter: node.parameter && countingMaps(node.parameter),
+    exact: node.exact,
+    rest: node.rest,
+  })
+  const tables = buildRouter(routes)
+  const router = activateRouter({
+    ...tables,
+    exactHosts: new CountingMap([...tables.exactHosts].map(([k, node]) => [k, countingMaps(node)])),
+    wildcardHosts: new CountingMap(
+      [...tables.wildcardHosts].map(([k, node]) => [k, countingMaps(node)]),
+    ),
+    anyHost: tables.anyHost && countingMaps(tables.anyHost),
+  })
+  const counting = routable(request)
+  const found = matchRoute(router, {
+    ...counting,
+    field: (name) => {
+      count++
+      return counting.field(name)
+    },
+  })
+  equal(found === undefined, false)
+  return count
+}
+
+test('a match looks at no more among 10,000 routes than among 10', () => {
+  const routesOf = (count: number) =>
+    named(
+      Object.fromEntries(
+        Array.from({ length: count }, (_, number) => String(number).padStart(5, '0')).map(
+          (index) => [
+            `r${index}`,
+            [
+              { paths: [`/s${index}/{id}/**`] },
+              { hosts: [`h${index}.example.com`], paths: ['/v1/{id}'] },
+              { hosts: [`*.w${index}.example.com`] },
+              { paths: ['/tenants/**'], headers: { tenant: { exact: index } } },
+            ][Number(index) % 4] ?? {},
+          ],
+        ),
+      ),
+    )
+  const few = routesOf(10)
+  const many = routesOf(10_000)
+  for (const request of [
+    { host: 'x.org', path: '/s00004/1/2/3' },
+    { host: 'h00005.example.com', path: '/v1/7' },
+    { host: 'a.b.w00006.example.com', path: '/v1/7' },
+    { host: 'x.org', path: '/tenants/a', fields: { tenant: '00007' } },
+  ])
+    equal(lookUpsAmong(many, request) <= lookUpsAmong(few, request), true, JSON.stringify(request))
 })

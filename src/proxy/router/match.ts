@@ -9,7 +9,15 @@
 import { type CidrTable, cidrTable } from '../../base/cidr.ts'
 import { unreachable } from '../../base/errors.ts'
 import { firstAfterSlashes, normaliseSegment } from './path.ts'
-import type { Candidate, Condition, PathNode, RouterTables, ValueTest } from './tables.ts'
+import type {
+  Candidate,
+  Condition,
+  Leaf,
+  PathNode,
+  RouterTables,
+  ValueIndex,
+  ValueTest,
+} from './tables.ts'
 
 /** What the router asks of a request. */
 export type RoutableRequest = {
@@ -136,22 +144,40 @@ function descend(node: PathNode, at: number, captureCount: number): RouteMatchRe
   return pick(node.rest, captureCount, at)
 }
 
-function pick(
-  candidates: readonly Candidate[],
-  captureCount: number,
-  restAt: number,
-): RouteMatchResult | undefined {
-  for (let index = 0; index < candidates.length; index++) {
-    const candidate = candidates[index]
-    if (candidate === undefined || !accepts(candidate)) continue
-    return {
-      routeIndex: candidate.routeIndex,
-      pattern: candidate.pattern,
-      captures: capturesOf(candidate, captureCount),
-      rest: restAt >= path.length ? '' : path.slice(restAt),
-    }
+function pick(leaf: Leaf, captureCount: number, restAt: number): RouteMatchResult | undefined {
+  const indexed = leaf.index === undefined ? noCandidates : indexedCandidates(leaf.index)
+  const others = leaf.candidates
+  let indexedAt = 0
+  let otherAt = 0
+  // Both lists are best first; together they are tried best first.
+  for (;;) {
+    const fromIndex = indexed[indexedAt]
+    const other = others[otherAt]
+    const candidate =
+      other === undefined || (fromIndex !== undefined && fromIndex.rank < other.rank)
+        ? fromIndex
+        : other
+    if (candidate === undefined) return undefined
+    if (accepts(candidate)) return resultOf(candidate, captureCount, restAt)
+    if (candidate === other) otherAt++
+    else indexedAt++
   }
-  return undefined
+}
+
+const noCandidates: readonly Candidate[] = []
+
+function indexedCandidates(index: ValueIndex): readonly Candidate[] {
+  const value = valueFor(index, request)
+  return (value === undefined ? undefined : index.byValue.get(value)) ?? noCandidates
+}
+
+function resultOf(candidate: Candidate, captureCount: number, restAt: number): RouteMatchResult {
+  return {
+    routeIndex: candidate.routeIndex,
+    pattern: candidate.pattern,
+    captures: capturesOf(candidate, captureCount),
+    rest: restAt >= path.length ? '' : path.slice(restAt),
+  }
 }
 
 function accepts(candidate: Candidate): boolean {
@@ -185,17 +211,27 @@ export function holds(
   subject: RoutableRequest,
   networks: readonly CidrTable[],
 ): boolean {
-  switch (condition.source) {
+  return condition.source === 'address'
+    ? networks[condition.networkListIndex]?.has(subject.clientAddress) === true
+    : passes(condition.match, valueFor(condition, subject))
+}
+
+type ValueSource = Pick<ValueIndex, 'source' | 'name'>
+
+/** What a request has under a name. */
+export function valueFor(
+  { source, name }: ValueSource,
+  subject: RoutableRequest,
+): string | undefined {
+  switch (source) {
     case 'header':
-      return passes(condition.match, subject.field(condition.name))
+      return subject.field(name)
     case 'query':
-      return passes(condition.match, subject.queryParameter(condition.name))
+      return subject.queryParameter(name)
     case 'cookie':
-      return passes(condition.match, subject.cookie(condition.name))
-    case 'address':
-      return networks[condition.networkListIndex]?.has(subject.clientAddress) === true
+      return subject.cookie(name)
     default:
-      return unreachable(condition)
+      return unreachable(source)
   }
 }
 

@@ -18,14 +18,34 @@ export type PathNode = {
   /** By canonical spelling; undefined when there are none. */
   readonly literals: ReadonlyMap<string, PathNode> | undefined
   readonly parameter: PathNode | undefined
-  /** Routes that end exactly here, best first. */
-  readonly exact: readonly Candidate[]
-  /** Routes with `/**` at this level, best first. */
-  readonly rest: readonly Candidate[]
+  /** Routes that end exactly here. */
+  readonly exact: Leaf
+  /** Routes with `/**` at this level. */
+  readonly rest: Leaf
+}
+
+/** The routes of one host and path pattern. */
+export type Leaf = {
+  /** Best first; without those in `index`. */
+  readonly candidates: readonly Candidate[]
+  /**
+   * Routes that ask one header, parameter or cookie for different values, such as one per tenant: found
+   * by the value instead of one after the other. Only where there are many.
+   */
+  readonly index: ValueIndex | undefined
+}
+
+export type ValueIndex = {
+  readonly source: 'header' | 'query' | 'cookie'
+  readonly name: string
+  /** Best first. */
+  readonly byValue: ReadonlyMap<string, readonly Candidate[]>
 }
 
 export type Candidate = {
   readonly routeIndex: number
+  /** Place of the route among all routes, the most specific first; paths and hosts aside. */
+  readonly rank: number
   /** The path pattern as written, such as `/books/{id}`. */
   readonly pattern: string
   /**
