@@ -18,6 +18,7 @@ export function compileGateway(spec: GatewaySpec): GatewaySettings {
     trustedProxies: [...(spec.trustedProxies ?? [])].sort(),
     requestIdHeader: requestId?.header ?? 'x-request-id',
     requestIdAccept: requestId?.accept ?? 'FromTrusted',
+    accessLog: { output: spec.accessLog?.output ?? 'Off', path: spec.accessLog?.path },
     clientTimeouts: {
       headMs: durationOr(clientTimeouts?.head, 10_000),
       bodyMs: durationOr(clientTimeouts?.body, 60_000),

@@ -45,11 +45,12 @@ export function buildRouter(routes: readonly RoutableRoute[]): RouterTables {
   const wildcardHosts = new Map<string, GrowingNode>()
   const anyHost = emptyNode()
   const networkLists = networkListIndex()
+  const methodLists = new Map<string, readonly string[]>()
   let leafCount = 0
   // Routes go in best first, so every list of candidates comes out in order.
   const best = [...routes.entries()].sort(([, left], [, right]) => compareSpecificity(left, right))
   for (const [rank, [routeIndex, route]] of best.entries()) {
-    const methods = canonicalMethods(route.match)
+    const methods = shared(methodLists, canonicalMethods(route.match))
     const conditions = conditionsOf(route.match, networkLists.indexOf)
     const names = parameterNamesOf(route.match)
     const patterns = patternsOf(route.match)
@@ -197,7 +198,7 @@ export function canonicalMethods(match: RouteMatch): string[] {
 function conditionsOf(
   match: RouteMatch,
   networkListIndexOf: (addresses: readonly string[]) => number,
-): Condition[] {
+): readonly Condition[] {
   const conditions: Condition[] = []
   for (const [source, tests] of [
     ['header', match.headers],
@@ -212,7 +213,17 @@ function conditionsOf(
   // Last, because it costs most.
   if (match.addresses.length > 0)
     conditions.push({ source: 'address', networkListIndex: networkListIndexOf(match.addresses) })
-  return conditions
+  return conditions.length === 0 ? noConditions : conditions
+}
+
+const noConditions: readonly Condition[] = []
+
+/** One list for all routes of the same methods: less memory to walk through while matching. */
+function shared(lists: Map<string, readonly string[]>, list: readonly string[]): readonly string[] {
+  const key = list.join(' ')
+  const known = lists.get(key) ?? list
+  lists.set(key, known)
+  return known
 }
 
 function networkListIndex() {
