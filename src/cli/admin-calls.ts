@@ -111,9 +111,9 @@ function objectPath(kind: KindDefinition, name: string): string {
   return `/api/v1/${kind.plural}/${encodeURIComponent(name)}`
 }
 
-const pageSize = 200
-/** 200 pages of 200: beyond that a list is for the API, not for a terminal. */
-const pagesMax = 200
+const pageSize = 500
+/** Far more objects than one apply may bring; a gateway that never ends its list must not hold us. */
+const pagesMax = 1_000
 
 /** All objects of a kind, page by page. */
 export async function listObjects(admin: AdminClient, kind: KindDefinition): Promise<ObjectView[]> {
@@ -126,7 +126,9 @@ export async function listObjects(admin: AdminClient, kind: KindDefinition): Pro
     if (answer.next === undefined) return items
     after = answer.next
   }
-  return items
+  throw new HeadgateError('cli.server_unreachable', {
+    message: `the list of ${kind.plural} does not end after ${items.length} objects`,
+  })
 }
 
 /** Throws `admin.not_found` with the nearest name there is. */

@@ -45,7 +45,7 @@ export function openTerminal(deps: CliDeps, settings: TerminalSettings): Termina
   const out = openOutput(deps.stdout)
   const err = openOutput(deps.stderr)
   const paintFor = (stream: OutputStream) =>
-    stream.isTTY === true && settings.wantsColour && allowsColour(deps.env) ? colours : plain
+    stream.isTTY === true && settings.wantsColour && allowsColour(deps.env) ? colours : plainPaint
   return {
     out: (text) => out.write(`${text}\n`),
     outRaw: (text) => out.write(text),
@@ -123,4 +123,12 @@ const colours: Paint = {
 }
 
 const same = (text: string) => text
-const plain: Paint = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same }
+/** No colour at all; its text is as long as it looks. */
+export const plainPaint: Paint = {
+  bold: same,
+  dim: same,
+  red: same,
+  green: same,
+  yellow: same,
+  cyan: same,
+}

@@ -29,8 +29,9 @@ compdef _headgate headgate
 `,
   fish: `# fish completion for headgate; in config.fish:  headgate completion fish | source
 function __headgate_complete
-  set -l words (commandline -opc)[2..-1] (commandline -ct)
-  set -l found (headgate __complete -- $words 2>/dev/null)
+  set -l words (commandline -opc)
+  set -e words[1]
+  set -l found (headgate __complete -- $words (commandline -ct) 2>/dev/null)
   if test "$found[1]" = :file
     __fish_complete_path (commandline -ct)
   else

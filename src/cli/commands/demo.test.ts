@@ -69,6 +69,26 @@ test('--for ends the demo by itself, and an unknown key explains the keys', asyn
   ok(terminal.stdoutText().split('Press u').length >= 3)
 })
 
+test('on a terminal single keys work, one line is redrawn within its width, and Ctrl-C quits', async () => {
+  const terminal = testTerminal({
+    clock: quickClock(),
+    startGateway: startFakeGateway,
+    isTTY: true,
+    env: { NO_COLOR: '1' },
+  })
+  const ended = runCli(['demo'], terminal)
+  await terminal.said(/\r\u001b\[2K\d/)
+  terminal.stdin.write('uB')
+  await terminal.said(/5 % of the traffic goes to v2 now\n/)
+  await terminal.said(/v2 is broken now/)
+  await terminal.said(/errors (?!0\.0)\d/)
+  terminal.stdin.write('\u0003')
+  equal(await ended, 0)
+  deepEqual(terminal.rawModes, [true, false])
+  const redrawn = terminal.stdoutText().split('\r\u001b[2K').slice(1)
+  for (const line of redrawn) ok(line.trimEnd().length <= 99, line)
+})
+
 test('a port that is taken is told with how to choose another', async () => {
   const { exitCode, stderr } = await runCaptured(['demo'], {
     startGateway: () =>

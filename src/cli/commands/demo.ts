@@ -1,7 +1,7 @@
 import { s } from '../../base/schema.ts'
 import { type CommandContext, defineCommand } from '../define-command.ts'
 import { readKeys } from '../demo/keys.ts'
-import { bannerText, keyHelp, liveLine } from '../demo/screen.ts'
+import { bannerText, keyHelp, liveLine, liveLineWithin } from '../demo/screen.ts'
 import { type DemoWorld, explainStart, startDemoWorld } from '../demo/world.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { addressInput, listenOptions, workersInput } from '../listen-options.ts'
@@ -10,6 +10,7 @@ import { durationInput } from '../server-options.ts'
 
 const defaults = { listen: '127.0.0.1:8080', admin: '127.0.0.1:9090' } as const
 const linePeriodMs = { terminal: 1_000, plain: 2_000 } as const
+const columnsDefault = 80
 
 const demoInput = s.object({
   listen: addressInput().prefault(defaults.listen),
@@ -113,9 +114,11 @@ function openScreen(
 ) {
   const isLive = deps.stdout.isTTY === true
   const draw = () => {
-    const line = liveLine(world, world.observe(), terminal.paint.out)
-    if (isLive) terminal.outRaw(`\r\u001b[2K${line}`)
-    else terminal.out(line)
+    const observation = world.observe()
+    const paint = terminal.paint.out
+    if (!isLive) return terminal.out(liveLine(world, observation, paint))
+    const columns = deps.stdout.columns ?? columnsDefault
+    terminal.outRaw(`\r\u001b[2K${liveLineWithin(columns, world, { observation, paint })}`)
   }
   const period = isLive ? linePeriodMs.terminal : linePeriodMs.plain
   const ticker = deps.clock.every(period, draw)

@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fakeAdmin, problem } from '../testing/fake-admin.ts'
 import { runCaptured } from '../testing/run-captured.ts'
@@ -175,6 +176,14 @@ test('delete shows the impact, wants --yes without a terminal, and guards the re
   const applied = calls.find(({ path }) => path === '/api/v1/apply')
   ok(typeof applied?.body === 'object' && applied.body !== null && 'baseRevision' in applied.body)
   equal(applied.body.baseRevision, 7)
+})
+
+test('the bash script completes with what __complete prints', async () => {
+  const { stdout } = await runCaptured(['completion', 'bash'])
+  const stub = `headgate() { printf '%s\\n' "$@"; }
+COMP_WORDS=(headgate get upstream b); COMP_CWORD=3; _headgate; printf '%s|' "\${COMPREPLY[@]}"`
+  const words = execFileSync('bash', ['-c', `${stdout}\n${stub}`], { encoding: 'utf8' })
+  equal(words, '__complete|--|get|upstream|b|')
 })
 
 test('completion offers commands, flags, kinds and names, and is silent without a gateway', async () => {

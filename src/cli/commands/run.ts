@@ -32,6 +32,8 @@ export const runCommand = defineCommand({
   summary: 'Serve: traffic on one address, the admin API on another.',
   description: `With \`-c\` the files are the definition (file mode): they are watched, and a change that is valid is live at once. With \`--upstream\` there is no file at all. With neither, ./headgate.yaml is used if it exists; otherwise the definition lives in the data folder (store mode) and is edited with \`headgate apply\`.
 
+The first start makes an owner token for the admin API and shows it once; HEADGATE_OWNER_TOKEN sets one instead.
+
 One line on stdout says that it serves. SIGTERM and SIGINT drain and exit with 0, a second one exits at once with 130, SIGHUP reads the files again.`,
   examples: [
     {

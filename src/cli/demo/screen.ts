@@ -1,5 +1,5 @@
 /** What the demo shows: a banner, and a line about what callers experience. Pure text. */
-import type { Paint } from '../terminal.ts'
+import { type Paint, plainPaint } from '../terminal.ts'
 import type { DemoWorld, Observation } from './world.ts'
 
 export const keyHelp =
@@ -54,6 +54,16 @@ export function liveLine(world: DemoWorld, observation: Observation, paint: Pain
     ...(world.isBroken() ? [paint.yellow('v2 is broken')] : []),
     ...(experience.lastError === undefined ? [] : [paint.dim(`last: ${experience.lastError}`)]),
   ].join(' · ')
+}
+
+/** The line on a terminal, where it is redrawn in place and must not wrap: colour is dropped first. */
+export function liveLineWithin(
+  columns: number,
+  world: DemoWorld,
+  { observation, paint }: { observation: Observation; paint: Paint },
+): string {
+  const plain = liveLine(world, observation, plainPaint)
+  return plain.length < columns ? liveLine(world, observation, paint) : plain.slice(0, columns - 1)
 }
 
 function percentText(share: number): string {

@@ -14,6 +14,8 @@ export type Captured = {
 
 export type TestTerminal = CliDeps & {
   readonly stdin: PassThrough & InputStream
+  /** What raw mode was switched to, in order. */
+  readonly rawModes: readonly boolean[]
   stdoutText(): string
   stderrText(): string
   /** Hands the signal to whoever listens for it; false when nobody does. */
@@ -34,8 +36,12 @@ export function testTerminal(options: TestOptions = {}): TestTerminal {
   }
   const stdout = collector(options.isTTY === true, onWrite)
   const stderr = collector(options.isTTY === true, onWrite)
+  const rawModes: boolean[] = []
   const stdin: PassThrough & InputStream = Object.assign(new PassThrough(), {
     isTTY: options.isTTY === true,
+    setRawMode(isRaw: boolean) {
+      rawModes.push(isRaw)
+    },
   })
   const handlers = new Map<NodeJS.Signals, Set<(signal: NodeJS.Signals) => void>>()
   return {
@@ -48,6 +54,7 @@ export function testTerminal(options: TestOptions = {}): TestTerminal {
     startGateway: () => Promise.reject(new Error('the test has no gateway')),
     ...options,
     stdin,
+    rawModes,
     stdout: stdout.stream,
     stderr: stderr.stream,
     stdoutText: stdout.text,
