@@ -1,11 +1,9 @@
 /** `plan` and `apply`: many objects at once, as a list of changes or as a whole configuration document. */
-import { HeadgateError } from '../../base/errors.ts'
-import { isProblemLike } from '../../base/problem.ts'
 import { s } from '../../base/schema.ts'
 import { defaultWorkspace } from '../../kinds/define-kind.ts'
 import type { ChangeRequest } from '../control-api.ts'
-import { type ParsedConfig, parseConfig, type RawDocument } from '../files/parse.ts'
 import { checkBody, decodeText, mediaTypeOf, mediaTypes, parseJson } from './body.ts'
+import { readConfigDocument } from './config-document.ts'
 import { type AdminDeps, adminLimits } from './deps.ts'
 import { type Call, commitInfo, defineOperation, json, type Operation } from './operation.ts'
 import { changeQuery } from './query.ts'
@@ -129,7 +127,7 @@ async function readChange(
   const mediaType = mediaTypeOf(call.request, [...mediaTypes.json, ...mediaTypes.yaml])
   const bytes = await call.bytes()
   if (!mediaTypes.json.some((name) => name === mediaType)) {
-    return documentChange(call.query, parseConfig([{ name: 'body', text: decodeText(bytes) }], {}))
+    return documentChange(call.query, decodeText(bytes))
   }
   const body = checkBody(schema, parseJson(bytes))
   const puts = (body.puts ?? []).map((put) => inputOf(put, put))
@@ -158,24 +156,14 @@ async function readChange(
 }
 
 /** A YAML body has no pointers: places are told as line and column. */
-function documentChange(query: ChangeQuery, { documents, problems }: ParsedConfig): ReadChange {
+function documentChange(query: ChangeQuery, text: string): ReadChange {
+  const { documents, withLocations } = readConfigDocument(text)
   const locate: Locate = () => undefined
-  if (problems.some(({ severity }) => severity === 'error')) {
-    const [first] = problems
-    const place = first?.location
-    const error = new HeadgateError('config.invalid', {
-      message: `The document is not valid: ${place === undefined ? '' : `line ${place.line}, column ${place.column}: `}${first?.message}`,
-      detail: { problems },
-    })
-    throw inTermsOfBody(error, locate)
-  }
-  const byObject = new Map(documents.map((each) => [`${each.kind}/${each.name}`, each]))
   return {
     request: { puts: documents, deletes: [], ...requestOptions(query) },
     reason: query.reason,
     locate,
-    attempt: (run) =>
-      attempted(run, (thrown) => inTermsOfBody(withLocations(thrown, byObject), locate)),
+    attempt: (run) => attempted(run, (thrown) => inTermsOfBody(withLocations(thrown), locate)),
   }
 }
 
@@ -201,15 +189,4 @@ async function attempted<Result>(
   } catch (thrown) {
     throw translate(thrown)
   }
-}
-
-/** Adds line and column to the problems of objects that came from the document. */
-function withLocations(thrown: unknown, documents: ReadonlyMap<string, RawDocument>): unknown {
-  if (!(thrown instanceof HeadgateError) || !Array.isArray(thrown.detail.problems)) return thrown
-  const problems = thrown.detail.problems.filter(isProblemLike).map((problem) => {
-    const location = problem.location ?? documents.get(problem.object ?? '')?.locate(problem.path)
-    return location === undefined ? problem : { ...problem, location }
-  })
-  const { code, message, cause, detail } = thrown
-  return new HeadgateError(code, { message, cause, detail: { ...detail, problems } })
 }

@@ -11,6 +11,7 @@ export type AdminDeps = {
   readonly control: ControlApi
   readonly tokens: TokenVerifier
   readonly kinds: readonly KindDefinition[]
+  /** May be a getter: the documents follow it when users' own policies come or go. */
   readonly catalog: ReadonlyMap<string, PolicyDefinition>
   /** OpenMetrics text of the gateway, ending in `# EOF`. */
   metrics(): string | Promise<string>

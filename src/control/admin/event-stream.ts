@@ -8,6 +8,8 @@ export type EventStreamOptions = {
   readonly counters: AdminCounters
   /** Ends the stream. */
   readonly closing: AbortSignal
+  /** Breaks the connection of the reader: what is written to it would wait for ever. */
+  disconnect(): void
   /** Starts the flow of texts; `isComplete` false means that some were missed before it. */
   subscribe(onText: (text: string) => void): { readonly isComplete: boolean; close(): void }
 }
@@ -85,7 +87,8 @@ export function openEventStream(options: EventStreamOptions): ReadableStream<Uin
   const cutOff = (controller: ReadableStreamDefaultController<Uint8Array>) => {
     end()
     counters.eventReadersCutOff += 1
-    controller.error(new Error('the reader of events was too slow'))
+    controller.close()
+    options.disconnect()
   }
 
   return new ReadableStream<Uint8Array>(

@@ -51,6 +51,7 @@ export function eventsOperation(deps: AdminDeps, counters: AdminCounters): Opera
         clock: deps.clock,
         counters,
         closing: call.closing,
+        disconnect: () => call.disconnect(),
         subscribe: (onEvent) => subscribe(deps, call.query, after, onEvent),
       })
       return new Response(body, { headers })

@@ -56,6 +56,8 @@ export type Call<Query = unknown> = {
   bytes(): Promise<Uint8Array>
   /** Aborts when the server closes. */
   readonly closing: AbortSignal
+  /** Breaks the connection, with whatever is still under way on it. */
+  disconnect(): void
 }
 
 /** Keeps the type of the query of one operation together. */

@@ -79,6 +79,7 @@ async function runOperation(
       return bytes
     },
     closing: context.env?.closing ?? neverClosing,
+    disconnect: () => void context.env?.incoming?.socket.destroy(),
   }
   const key = context.req.header('idempotency-key')
   if (operation.method !== 'POST' || key === undefined) return operation.handle(call)

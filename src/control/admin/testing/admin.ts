@@ -48,7 +48,7 @@ export async function openTestAdmin(changes: Partial<AdminDeps> = {}): Promise<T
     random,
   })
   const logged: string[] = []
-  const app = createAdminApp({
+  const deps: AdminDeps = {
     control: fake.control,
     tokens: createTokenVerifier(fake.store),
     kinds,
@@ -58,8 +58,11 @@ export async function openTestAdmin(changes: Partial<AdminDeps> = {}): Promise<T
     clock,
     random,
     log: (line) => void logged.push(line),
-    ...changes,
-  })
+  }
+  // Not spread: getters among the changes stay getters.
+  const app = createAdminApp(
+    Object.defineProperties(deps, Object.getOwnPropertyDescriptors(changes)),
+  )
   const describe = await describedAnswers(app)
   return {
     app,
