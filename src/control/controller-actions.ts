@@ -11,7 +11,7 @@ import type { Resource } from '../kinds/define-kind.ts'
 import { expandWeights, type UpstreamSpec, upstream } from '../kinds/upstream.ts'
 import type { CommitInfo, ResourceKey, StoredResource } from '../store/store.ts'
 import { makeAppKey } from './app-key.ts'
-import { fileOwned } from './controller-apply.ts'
+import { fileOwned, keepOwner } from './controller-apply.ts'
 import {
   commitAndPublish,
   type Prepared,
@@ -96,7 +96,13 @@ const setSplitInput = s.looseObject({
   weights: s.record(s.string(), s.union([s.string(), s.number()])),
 })
 
-async function setSplit({ session, base, resource, input, info }: ActionCall): Promise<ActionAnswer> {
+async function setSplit({
+  session,
+  base,
+  resource,
+  input,
+  info,
+}: ActionCall): Promise<ActionAnswer> {
   const spec = specOf(upstream, resource)
   const weights = expandWeights(setSplitInput.parse(input).weights)
   const flaws = weightFlaws(weights, spec)
@@ -143,7 +149,7 @@ async function operate(
   await commitAndPublish(session, prepared, {
     info,
     audit: { action, object: objectOf(resource), detail },
-    ownerOf: (stored) => stored?.managedBy ?? '',
+    ownerOf: (stored) => keepOwner(stored, info),
   })
   return { weights: now?.weights, splitSource: now?.source, epoch: now?.epoch }
 }
@@ -170,7 +176,7 @@ async function issueKey(call: ActionCall): Promise<ActionAnswer> {
     info,
     audit: { action: 'issueKey', object: objectOf(resource), detail: { name, prefix, ...end } },
     // A key is an addition to the definition; it does not take the app over from its owner.
-    ownerOf: (stored) => stored?.managedBy ?? info.origin,
+    ownerOf: (stored) => keepOwner(stored, info),
   })
   return { key, name, prefix, hash, ...end, revision }
 }
@@ -183,7 +189,8 @@ function withKey(resource: Resource, key: AppKeySpec): Resource {
 /** A key made here could not be kept, so none is made: the files hold the hashes. */
 function keyLine(resource: Resource, key: Pick<AppKeySpec, 'name' | 'expiresAt'>): HeadgateError {
   const hash = 'sha256:…'
-  const { detail } = fileOwned([withKey(resource, { ...key, hash })])
+  const after = withKey(resource, { ...key, hash })
+  const { detail } = fileOwned([{ action: 'change', subject: after, before: resource, after }])
   return new HeadgateError('admin.file_owned', {
     message: `The definition is kept in files: \`headgate key new ${key.name}\` makes a key and prints the hash to write in place of \`${hash}\`.`,
     detail,

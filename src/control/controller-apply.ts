@@ -1,7 +1,6 @@
 /** Requests to change the definition: what they mean, what they would do, and doing it. */
 import { HeadgateError } from '../base/errors.ts'
-import type { Resource } from '../kinds/define-kind.ts'
-import type { AuditNote, CommitInfo, ResourceKey, StoredResource } from '../store/store.ts'
+import type { AuditNote, CommitInfo, StoredResource } from '../store/store.ts'
 import type { ApplyResult, ChangeRequest, Plan, ResourceInput } from './control-api.ts'
 import { commitAndPublish, type Prepared, prepareDefinition } from './controller-change.ts'
 import { writtenAs } from './controller-definition.ts'
@@ -31,8 +30,8 @@ export async function applyRequest(
   const base = await readBase(session.deps.store)
   const prepared = await prepareRequest(session, base, request)
   const plan = planOf(prepared, request)
-  if (session.mode === 'file') throw ownedByFile(prepared, request)
   if (plan.changes.length === 0) return { plan, revision: base.revision }
+  if (session.mode === 'file') throw fileOwned(prepared.difference.changes)
   const revision = await commitAndPublish(session, prepared, {
     info,
     audit: auditOf(prepared.difference.changes),
@@ -113,7 +112,8 @@ function documentsAfter(
   return [...staying, ...request.puts]
 }
 
-function planOf(prepared: Prepared, request: ChangeRequest): Plan {
+/** The plan of what is prepared, seen from a request: what it does not name is only on the server. */
+export function planOf(prepared: Prepared, request: Pick<ChangeRequest, 'puts'>): Plan {
   const { base, difference, warnings } = prepared
   const context = {
     references: indexReferences(prepared.resources),
@@ -143,31 +143,27 @@ function planOf(prepared: Prepared, request: ChangeRequest): Plan {
   }
 }
 
-function ownedByFile(prepared: Prepared, request: ChangeRequest): HeadgateError {
-  const put = new Set(request.puts.map(objectOf))
-  const written = prepared.resources.filter((resource) => put.has(objectOf(resource)))
-  return fileOwned(written, prepared.difference.changes.filter(isDelete).map(({ subject }) => subject))
-}
-
-const isDelete = ({ action }: ResourceChange) => action === 'delete'
-
 /** `admin.file_owned` with the YAML to write into the files, and what to take out of them. */
-export function fileOwned(
-  written: readonly Resource[],
-  removed: readonly ResourceKey[] = [],
-): HeadgateError {
-  const objects = removed.map(objectOf)
+export function fileOwned(changes: readonly ResourceChange[]): HeadgateError {
+  const written = changes.flatMap(({ after }) => (after === undefined ? [] : [after]))
+  const removed = changes.filter(({ after }) => after === undefined)
+  const objects = removed.map(({ subject }) => objectOf(subject))
   const steps = [
     ...(written.length > 0 ? ['write what `patch` holds into them'] : []),
     ...(objects.length > 0 ? [`take ${objects.join(', ')} out of them`] : []),
   ]
   return new HeadgateError('admin.file_owned', {
-    message: `The definition is kept in files: ${steps.join(' and ') || 'nothing would change'}.`,
+    message: `The definition is kept in files: ${steps.join(' and ')}.`,
     detail: {
       patch: written.length > 0 ? toYaml(written) : '',
       ...(objects.length > 0 && { remove: objects }),
     },
   })
+}
+
+/** Who owns an object that is changed without being taken over: never the files, which do not decide here. */
+export function keepOwner(stored: StoredResource | undefined, info: CommitInfo): string {
+  return stored === undefined || stored.managedBy === fileOwner ? info.origin : stored.managedBy
 }
 
 /** One entry for the whole change; the revision holds before and after of each object. */

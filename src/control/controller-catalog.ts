@@ -1,12 +1,9 @@
 /** Built-in policies and users' own, loaded for the controller. */
 import { HeadgateError } from '../base/errors.ts'
-import { gateway } from '../kinds/gateway.ts'
 import { policyCatalog } from '../proxy/policies/catalog.ts'
 import { loadPolicyModules } from '../proxy/policies/load-modules.ts'
 import type { LoadedCatalog } from './controller-deps.ts'
 import type { Problem } from './problem.ts'
-
-const folderPath = ['policiesFolder']
 
 /** The `loadCatalog` of production. */
 export async function loadCatalog(policiesFolder: string | undefined): Promise<LoadedCatalog> {
@@ -22,11 +19,5 @@ export async function loadCatalog(policiesFolder: string | undefined): Promise<L
 }
 
 function problemOf(message: string): Problem {
-  return {
-    severity: 'error',
-    code: 'config.policy_load_failed',
-    object: `${gateway.kind}/default`,
-    path: folderPath,
-    message: `: ${message}`,
-  }
+  return { severity: 'error', code: 'config.policy_load_failed', path: [], message }
 }

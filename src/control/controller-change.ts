@@ -10,15 +10,27 @@
  * spite of 1, the change is undone by a revision of its own, so that what is stored is what is served.
  * Publishing first would be simpler to undo, but could serve what a crash then forgets.
  */
-import { HeadgateError, messageOf } from '../base/errors.ts'
+import { assert, HeadgateError, messageOf } from '../base/errors.ts'
 import type { Resource } from '../kinds/define-kind.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
 import type { AuditNote, Change, CommitInfo, StoredResource } from '../store/store.ts'
 import { compile } from './compile/compile.ts'
 import type { SlotTable } from './compile/slots.ts'
-import { admitAll, type Externals, resolveExternals, type Written } from './controller-definition.ts'
+import {
+  admitAll,
+  type Externals,
+  resolveExternals,
+  type Written,
+} from './controller-definition.ts'
 import { throwIfAny } from './controller-problems.ts'
-import { type Base, epochFloorName, readBase, type Served, type Session } from './controller-session.ts'
+import {
+  type Base,
+  epochFloorName,
+  readBase,
+  refusalChange,
+  type Served,
+  type Session,
+} from './controller-session.ts'
 import { byObject, compareResources, type Difference } from './plan.ts'
 import type { Problem } from './problem.ts'
 import { objectOf } from './references.ts'
@@ -31,6 +43,8 @@ import {
 
 /** A definition that has passed every check and could be committed. */
 export type Prepared = {
+  /** An operation leaves the definition alone, and says nothing about whether it is current. */
+  readonly isOperation: boolean
   readonly base: Base
   readonly resources: readonly Resource[]
   readonly difference: Difference
@@ -60,7 +74,7 @@ export async function prepareDefinition(
     externals,
     warnings: [...admitted.warnings, ...toleratedProblems(externals)],
   })
-  throwIfAny(await deps.verifySnapshot(prepared.snapshot))
+  throwIfAny(await deps.verifySnapshot(prepared.snapshot, externals.catalog))
   return prepared
 }
 
@@ -83,6 +97,7 @@ type Checked = Pick<Prepared, 'resources' | 'difference' | 'externals' | 'warnin
 
 function compileAll(session: Session, base: Base, checked: Checked): Prepared {
   const { resources, difference, externals, warnings, operations } = checked
+  const isOperation = operations !== undefined
   const traffic = planAssignments({
     before: upstreamsOf(base.resources),
     after: upstreamsOf(resources),
@@ -101,7 +116,7 @@ function compileAll(session: Session, base: Base, checked: Checked): Prepared {
     caPems: externals.caPems,
     appKeyHashes: externals.appKeyHashes,
   })
-  return { base, resources, difference, traffic, externals, snapshot, slots, warnings }
+  return { isOperation, base, resources, difference, traffic, externals, snapshot, slots, warnings }
 }
 
 /** An order of keys that means nothing is no change, so the stored form stays. */
@@ -137,29 +152,38 @@ export async function commitAndPublish(
   commitment: Commitment,
 ): Promise<number> {
   const { store } = session.deps
-  const { traffic, snapshot } = prepared
+  const { traffic, snapshot, isOperation } = prepared
   const revision = await store.commit(changesOf(prepared, commitment), commitment.info, {
-    runtime: traffic.runtimeChanges,
-    values: new Map([
-      [epochFloorName, String(traffic.epochFloor)],
-      ...(commitment.values ?? []),
-    ]),
+    runtime: [...traffic.runtimeChanges, ...(isOperation ? [] : [refusalChange(undefined)])],
+    values: new Map([[epochFloorName, String(traffic.epochFloor)], ...(commitment.values ?? [])]),
     audit: [commitment.audit, ...droppedNotes(traffic)],
   })
   const number = revision?.number ?? prepared.base.revision
-  if (number !== snapshot.revision) throw new Error('bug: the store has another writer')
+  assert(number === snapshot.revision, 'the store has another writer')
   try {
     await publish(session, prepared)
   } catch (thrown) {
     // A gateway that cannot run, say because its port is taken, says nothing about the definition.
     if (thrown instanceof HeadgateError && thrown.code.startsWith('run.')) throw thrown
-    await undo(session, prepared, thrown)
+    const end = await undone(session, prepared, thrown)
     throw new HeadgateError('admin.publish_refused', {
-      message: `A worker refused revision ${number}, and it was undone: ${messageOf(thrown)}`,
+      message: `A worker refused revision ${number}: ${messageOf(thrown)}. ${end}`,
       cause: thrown,
     })
   }
+  if (!isOperation) session.refusal = undefined
   return number
+}
+
+async function undone(session: Session, prepared: Prepared, cause: unknown): Promise<string> {
+  try {
+    await undo(session, prepared, cause)
+    return 'The change was undone.'
+  } catch (thrown) {
+    const end = `The change could not be undone: ${messageOf(thrown)}.`
+    session.deps.log(end)
+    return end
+  }
 }
 
 /** Named value: the last revision that all workers took. */
@@ -181,7 +205,16 @@ export async function publish(session: Session, prepared: Prepared): Promise<voi
     snapshot,
     warnings,
   }
-  await deps.store.setValue(publishedRevisionName, String(revision))
+  await notePublished(session, revision)
+}
+
+/** Only a start that finds a broken store reads it, so a failure to write it fails nothing. */
+async function notePublished({ deps }: Session, revision: number): Promise<void> {
+  try {
+    await deps.store.setValue(publishedRevisionName, String(revision))
+  } catch (thrown) {
+    deps.log(`revision ${revision} is served but could not be noted so: ${messageOf(thrown)}`)
+  }
 }
 
 function changesOf({ base, difference }: Prepared, { ownerOf }: Commitment): Change[] {
@@ -234,9 +267,7 @@ async function undo(session: Session, prepared: Prepared, cause: unknown): Promi
     {
       runtime: traffic.runtimeChanges,
       values: new Map([[epochFloorName, String(traffic.epochFloor)]]),
-      audit: [
-        { action: 'undo', object: '', detail: { refused: prepared.snapshot.revision, why } },
-      ],
+      audit: [{ action: 'undo', object: '', detail: { refused: prepared.snapshot.revision, why } }],
     },
   )
   // During a start nothing has been served yet; the start itself then looks for what can be.
@@ -272,7 +303,7 @@ async function publishAgain(
   session.served = { ...served, revision, snapshot, assignments: traffic.assignments }
   try {
     await deps.publish(snapshot, served.externals.leases)
-    await deps.store.setValue(publishedRevisionName, String(revision))
+    await notePublished(session, revision)
   } catch (thrown) {
     // Each worker still serves one of the two; the supervisor replaces those that cannot go on.
     deps.log(`a worker refused the definition that it was to go back to: ${messageOf(thrown)}`)

@@ -4,6 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import type { LeaseSet } from '../accounts/leases.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Resource } from '../kinds/define-kind.ts'
@@ -16,7 +17,7 @@ import type { ResourceInput } from './control-api.ts'
 import type { ControllerDeps } from './controller-deps.ts'
 import { errorsAmong, throwIfAny } from './controller-problems.ts'
 import { loadConfig } from './files/load.ts'
-import { parseConfig } from './files/parse.ts'
+import { parseConfig, type RawDocument } from './files/parse.ts'
 import type { ConfigSource } from './gateway-options.ts'
 import type { Problem } from './problem.ts'
 import { objectOf, specOf } from './references.ts'
@@ -26,17 +27,17 @@ const caFileBytesMax = 4 * 1_048_576
 
 /** A whole definition as somebody wrote it, before it is judged. */
 export type Written = {
-  readonly documents: readonly ResourceInput[]
+  readonly documents: readonly (ResourceInput | RawDocument)[]
   admit(catalog: PolicyCatalog): Admission
 }
 
 type FileSource = Exclude<ConfigSource, { readonly type: 'store' }>
 
 /** Reads the files, or the document in memory. What is wrong with them is told by `admit`. */
-export async function readSource(source: FileSource, env: ControllerDeps['env']): Promise<Written> {
+export function readSource(source: FileSource, env: ControllerDeps['env']): Written {
   const parsed =
     source.type === 'files'
-      ? await loadConfig(source.path, env)
+      ? loadConfig(source.path, env)
       : parseConfig([{ name: source.name, text: source.text }], env)
   return {
     documents: parsed.documents,
@@ -56,6 +57,12 @@ export function writtenAs(
 export function sourceName(source: ConfigSource): string {
   if (source.type === 'files') return `file:${resolve(source.path)}`
   return source.type === 'document' ? `document:${source.name}` : 'store'
+}
+
+/** How messages call the source. */
+export function sourceLabel(source: ConfigSource): string {
+  if (source.type === 'files') return source.path
+  return source.type === 'document' ? source.name : 'the store'
 }
 
 /** Where relative paths in the definition start: at the file that holds it, or where we were started. */
@@ -86,6 +93,8 @@ export type Admitted = {
   readonly warnings: readonly Problem[]
   readonly catalog: Externals['catalog']
   readonly policyModules: Externals['policyModules']
+  /** The problem again, with its place in the files when it came from one. */
+  located(problem: Problem): Problem
 }
 
 /** Validates the whole definition against the policies there are. Throws `config.…`. */
@@ -104,11 +113,19 @@ export async function admitAll(
     warnings: problems,
     catalog: loaded.catalog,
     policyModules: loaded.modules,
+    located: (problem) => located(problem, written.documents),
   }
 }
 
+function located(problem: Problem, documents: Written['documents']): Problem {
+  const document = documents.find((one) => objectOf(one) === problem.object)
+  if (document === undefined || !('locate' in document)) return problem
+  const location = document.locate(problem.path)
+  return location === undefined ? problem : { ...problem, location }
+}
+
 /** Read before admission, which needs the policies: whatever is not a text is admission's to refuse. */
-function policiesFolderOf(
+export function policiesFolderOf(
   documents: readonly ResourceInput[],
   baseFolder: string,
 ): string | undefined {
@@ -140,7 +157,7 @@ export async function resolveExternals(
   const secrets = await deps.resolveSecrets(admitted.resources, baseFolder)
   const certificates = await readCertificates(admitted.resources, baseFolder, present)
   const fatal = errorsAmong(secrets.problems).filter(({ object }) => changed.has(object ?? ''))
-  throwIfAny([...fatal, ...certificates.problems])
+  throwIfAny([...fatal, ...certificates.problems].map((problem) => admitted.located(problem)))
   const secretProblems = new Map(
     secrets.problems.map((problem) => [problem.object ?? '', problem] as const),
   )
@@ -215,12 +232,15 @@ type Certificate =
 async function readCertificate(path: string): Promise<Certificate> {
   try {
     const { size } = await stat(path)
-    if (size > caFileBytesMax) return { ok: false, message: `${path} is too large for a PEM file` }
+    if (size > caFileBytesMax)
+      return { ok: false, message: `names ${path}, which is too large for a PEM file` }
     const text = await readFile(path, 'utf8')
+    // Throws what a worker would throw, and says where.
+    createSecureContext({ ca: text })
     return text.includes('-----BEGIN CERTIFICATE-----')
       ? { ok: true, text }
-      : { ok: false, message: `${path} holds no certificate in PEM form` }
+      : { ok: false, message: `names ${path}, which holds no certificate in PEM form` }
   } catch (thrown) {
-    return { ok: false, message: `cannot be read: ${messageOf(thrown)}` }
+    return { ok: false, message: `cannot be used: ${messageOf(thrown)}` }
   }
 }

@@ -1,8 +1,8 @@
 /** References to secrets, resolved for the controller; relative paths start at the definition. */
 import { isAbsolute, resolve } from 'node:path'
 import { resolveAccounts, resolveAppKeys, type SecretProblem } from '../accounts/resolve.ts'
-import { readSecretFile } from '../accounts/vaults/read-secret-file.ts'
 import type { VaultIo } from '../accounts/vaults/define-vault.ts'
+import { readSecretFile } from '../accounts/vaults/read-secret-file.ts'
 import { account } from '../kinds/account.ts'
 import { app } from '../kinds/app.ts'
 import { resourcesOf } from './compile/of-kind.ts'

@@ -1,7 +1,8 @@
 /** What the controller knows between two changes: what is stored, and what is served. */
 import { defaultWorkspace, type Resource } from '../kinds/define-kind.ts'
+import { gateway } from '../kinds/gateway.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
-import type { Store, StoredResource } from '../store/store.ts'
+import type { RuntimeChange, Store, StoredResource } from '../store/store.ts'
 import { emptySlotTable, type SlotTable } from './compile/slots.ts'
 import type { Externals } from './controller-definition.ts'
 import type { ControllerDeps } from './controller-deps.ts'
@@ -19,19 +20,24 @@ export type Served = {
   readonly warnings: readonly Problem[]
 }
 
+/** A definition that was refused while an older one is served. */
+export type Refusal = { readonly at: string; readonly code: string; readonly message: string }
+
 export type Session = {
   readonly deps: ControllerDeps
   readonly mode: 'file' | 'store'
   /** Where relative paths of the definition start. */
   readonly baseFolder: string
   served: Served | undefined
+  /** Why the files as they are now are not served; undefined when they are. */
+  refusal: Refusal | undefined
   /** Numbers of names in shared memory; only grows while the process lives. */
   slots: SlotTable
 }
 
 export function openSession(deps: ControllerDeps, baseFolder: string): Session {
   const mode = deps.source.type === 'store' ? 'store' : 'file'
-  return { deps, mode, baseFolder, served: undefined, slots: emptySlotTable }
+  return { deps, mode, baseFolder, served: undefined, refusal: undefined, slots: emptySlotTable }
 }
 
 /** What is stored, from which every change starts. */
@@ -55,5 +61,13 @@ export async function readBase(store: Store): Promise<Base> {
     ...all,
     states: upstreamStates(runtime),
     epochFloor: Number(floor ?? 0),
+  }
+}
+
+/** Kept as run-time state of the gateway, so that watchers hear of it. */
+export function refusalChange(refusal: Refusal | undefined): RuntimeChange {
+  return {
+    key: { workspace: defaultWorkspace, kind: gateway.kind, name: 'default' },
+    state: refusal === undefined ? undefined : { refusal },
   }
 }

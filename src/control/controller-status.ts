@@ -6,14 +6,13 @@ import type { Clock } from '../base/clock.ts'
 import { formatShare } from '../base/units.ts'
 import { account } from '../kinds/account.ts'
 import { app } from '../kinds/app.ts'
-import type { Resource } from '../kinds/define-kind.ts'
+import { defaultWorkspace, type Resource } from '../kinds/define-kind.ts'
 import { gateway } from '../kinds/gateway.ts'
 import { upstream } from '../kinds/upstream.ts'
 import type { StoredResource } from '../store/store.ts'
 import type { Condition, ResourceStatus } from './control-api.ts'
-import type { Session } from './controller-session.ts'
 import { lineOf } from './controller-problems.ts'
-import { byObject } from './plan.ts'
+import type { Session } from './controller-session.ts'
 import { sentenceFor } from './problem.ts'
 import { objectOf, readableSpecOf } from './references.ts'
 import type { UpstreamState } from './runtime-state.ts'
@@ -24,12 +23,8 @@ type Findings = {
   readonly more?: Readonly<Record<string, unknown>>
 }
 
-/** Why the present files are not what is served; undefined when they are. */
-export type Refusal = { readonly at: string; readonly code: string; readonly message: string }
-
 export type StatusContext = {
   readonly session: Session
-  readonly refusal: Refusal | undefined
   readonly states: ReadonlyMap<string, UpstreamState>
 }
 
@@ -178,8 +173,8 @@ function appFindings(resource: StoredResource, context: StatusContext): Findings
   return { conditions, more: { activeKeys: activeKeys.length } }
 }
 
-function gatewayFindings(_: StoredResource, { session, refusal }: StatusContext): Findings {
-  const { mode } = session
+function gatewayFindings(_: StoredResource, { session }: StatusContext): Findings {
+  const { mode, refusal } = session
   const finding: Finding =
     refusal === undefined
       ? {
@@ -193,7 +188,7 @@ function gatewayFindings(_: StoredResource, { session, refusal }: StatusContext)
           type: 'ConfigCurrent',
           status: 'False',
           reason: 'Refused',
-          message: `The files are refused since ${refusal.at}, the last good definition is served: ${refusal.message}`,
+          message: `Refused since ${refusal.at}, and the last good definition is served: ${refusal.message}`,
         }
   return {
     conditions: [finding],
@@ -206,7 +201,7 @@ export function gatewayAtDefaults(at: string): StoredResource {
   return {
     kind: gateway.kind,
     name: 'default',
-    workspace: 'default',
+    workspace: defaultWorkspace,
     labels: {},
     spec: {},
     revision: 0,
@@ -214,12 +209,4 @@ export function gatewayAtDefaults(at: string): StoredResource {
     updatedAt: at,
     managedBy: 'default',
   }
-}
-
-export function withStoredGateway(
-  resources: readonly StoredResource[],
-  at: string,
-): readonly StoredResource[] {
-  const virtual = gatewayAtDefaults(at)
-  return byObject(resources).has(objectOf(virtual)) ? resources : [...resources, virtual]
 }

@@ -218,7 +218,9 @@ function appEffects(change: ResourceChange): string[] {
       : []),
     ...(added.length > 0 ? [`callers with key ${listed(added)} are let in`] : []),
     ...(removed.length > 0 ? [`callers with key ${listed(removed)} are refused`] : []),
-    ...(replaced.length > 0 ? [`key ${listed(replaced)} is another one; the old one is refused`] : []),
+    ...(replaced.length > 0
+      ? [`key ${listed(replaced)} is another one; the old one is refused`]
+      : []),
   ]
 }
 

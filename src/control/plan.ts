@@ -92,7 +92,13 @@ function compareValues(before: unknown, after: unknown, path: Path): FieldChange
   if (isSame(before, after)) return []
   if (isMap(before) && isMap(after)) return compareMaps(before, after, path)
   if (Array.isArray(before) && Array.isArray(after)) return compareLists(before, after, path)
-  return [{ path: formatPath(path), ...(before !== undefined && { before }), ...(after !== undefined && { after }) }]
+  return [
+    {
+      path: formatPath(path),
+      ...(before !== undefined && { before }),
+      ...(after !== undefined && { after }),
+    },
+  ]
 }
 
 function compareMaps(before: PlainMap, after: PlainMap, path: Path): FieldChange[] {
