@@ -130,7 +130,7 @@ export function isTest(path: string): boolean {
   return path.endsWith('.test.ts')
 }
 
-/** Product code: what ships and runs. Tests, fixtures and tools may read clocks and the environment. */
+/** Product code: what ships and runs. Tests, their doubles in `testing/`, fixtures and tools may read clocks and the environment. */
 export function isProduct(path: string): boolean {
-  return path.startsWith('src/') && !isTest(path) && !path.includes('/__fixtures__/')
+  return path.startsWith('src/') && !isTest(path) && !/\/(?:__fixtures__|testing)\//.test(path)
 }
