@@ -74,7 +74,7 @@ export async function prepareDefinition(
     externals,
     warnings: [...admitted.warnings, ...toleratedProblems(externals)],
   })
-  throwIfAny(await deps.verifySnapshot(prepared.snapshot, externals.catalog))
+  throwIfAny(await deps.verifySnapshot(prepared.snapshot))
   return prepared
 }
 

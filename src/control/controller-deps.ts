@@ -21,7 +21,7 @@ export type ControllerDeps = {
   /** Resolves every reference to a secret. Relative `file:` paths start at `baseFolder`. Never throws. */
   resolveSecrets(resources: readonly Resource[], baseFolder: string): Promise<ResolvedSecrets>
   /** Builds what a worker would build and throws it away: what a worker would refuse shows here. */
-  verifySnapshot(snapshot: Snapshot, catalog: PolicyCatalog): Promise<readonly Problem[]>
+  verifySnapshot(snapshot: Snapshot): Promise<readonly Problem[]>
   /** Resolves when all workers serve the snapshot; rejects when one refuses it. */
   publish(snapshot: Snapshot, leases: LeaseSet): Promise<void>
   workers(): readonly WorkerView[]

@@ -3,10 +3,17 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { LeaseSet } from '../../accounts/leases.ts'
-import { type SimulatedClock, simulatedClock } from '../../base/clock.ts'
-import { seededRandom } from '../../base/random.ts'
+import { type Clock, type SimulatedClock, simulatedClock } from '../../base/clock.ts'
+import { messageOf } from '../../base/errors.ts'
+import { type Random, seededRandom } from '../../base/random.ts'
 import { defaultWorkspace } from '../../kinds/define-kind.ts'
+import { ledgerMemory, rowsPerGroup } from '../../ledger/memory.ts'
+import { openSharedLedger } from '../../ledger/shared-ledger.ts'
+import { createAppDirectory } from '../../proxy/policies/app-directory.ts'
+import type { PolicyCatalog } from '../../proxy/policies/define-policy.ts'
+import { instantiatePolicies } from '../../proxy/policies/instantiate.ts'
 import type { Snapshot } from '../../proxy/snapshot.ts'
+
 import { openSqliteStore } from '../../store/sqlite.ts'
 import type { ResourceKey, Store } from '../../store/store.ts'
 import type { ChangeRequest, ResourceInput } from '../control-api.ts'
@@ -14,8 +21,8 @@ import { type Controller, createController } from '../controller.ts'
 import { loadCatalog } from '../controller-catalog.ts'
 import type { ControllerDeps } from '../controller-deps.ts'
 import { createSecretResolver } from '../controller-secrets.ts'
-import { createSnapshotVerifier } from '../controller-verify.ts'
 import type { ConfigSource } from '../gateway-options.ts'
+import type { Problem } from '../problem.ts'
 
 export type Published = { readonly snapshot: Snapshot; readonly leases: LeaseSet }
 
@@ -45,6 +52,7 @@ export async function controllerWorld(): Promise<ControllerWorld> {
   const random = seededRandom(1)
   let controller: Controller | undefined
   let store: Store | undefined
+  let catalog: PolicyCatalog = new Map()
   const end = async () => {
     await controller?.close()
     await store?.close()
@@ -76,9 +84,13 @@ export async function controllerWorld(): Promise<ControllerWorld> {
         env: world.env,
         clock,
         random,
-        loadCatalog,
+        async loadCatalog(policiesFolder) {
+          const loaded = await loadCatalog(policiesFolder)
+          catalog = loaded.catalog
+          return loaded
+        },
         resolveSecrets: (resources, base) => createSecretResolver(world.env)(resources, base),
-        verifySnapshot: createSnapshotVerifier({ clock, random }),
+        verifySnapshot: async (snapshot) => rehearse(snapshot, catalog, { clock, random }),
         async publish(snapshot, leases) {
           const refusal = world.refusals.shift()
           if (refusal !== undefined) throw refusal
@@ -108,6 +120,22 @@ export async function controllerWorld(): Promise<ControllerWorld> {
     },
   }
   return world
+}
+
+/** Makes every policy once, as the gateway does before it publishes. */
+function rehearse(
+  { policies, apps }: Snapshot,
+  catalog: PolicyCatalog,
+  services: { readonly clock: Clock; readonly random: Random },
+): Problem[] {
+  const ledger = openSharedLedger(ledgerMemory(rowsPerGroup, services.random), services)
+  const directory = createAppDirectory(apps, services)
+  try {
+    instantiatePolicies(policies, catalog, { ...services, ledger, apps: directory }).close()
+    return []
+  } catch (thrown) {
+    return [{ severity: 'error', code: 'config.invalid', path: [], message: messageOf(thrown) }]
+  }
 }
 
 export const storeSource: ConfigSource = { type: 'store' }
