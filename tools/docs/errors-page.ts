@@ -13,6 +13,7 @@ const areas: Readonly<Record<string, string>> = {
   route: 'Finding a route',
   run: 'Starting and running',
   store: 'The store',
+  telemetry: 'Metrics, call records and logs',
   upstream: 'Asking the upstream',
   wire: 'Messages refused on the wire',
 }
