@@ -5,7 +5,7 @@
 import { suggestion } from './did-you-mean.ts'
 import { type ErrorCode, isErrorCode } from './errors.ts'
 import { s } from './schema.ts'
-import { noBranchFits, numberRange, oneOf, sentenceOf } from './schema-messages.ts'
+import { noBranchFits, numberRange, sentenceOf } from './schema-messages.ts'
 import { knownKeysOf, schemasAt, withoutExtensions } from './schema-walk.ts'
 
 /** One thing that is wrong with a value. */
@@ -136,7 +136,7 @@ function customFlaw(
 }
 
 /** Known keys are listed in the message only up to this many; a suggestion is shown anyway. */
-const listedKeysMax = 12
+const listedKeysMax = 16
 
 function unknownKeys(keys: readonly string[], path: Flaw['path'], context: Context): Flaw[] {
   const known = knownKeysOf(schemasAt(context.schema, path))
@@ -239,6 +239,5 @@ export function notOneOf(
   what: string,
 ): Flaw {
   const hint = suggestion(word, known)
-  const flaw = badValue(path, `must be one of the ${what}: ${listOf(known)}`, hint)
-  return known.length === 1 ? { ...flaw, message: `must be ${oneOf(known)}` } : flaw
+  return badValue(path, `must be one of the ${what}: ${listOf(known)}`, hint)
 }

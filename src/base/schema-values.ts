@@ -113,7 +113,7 @@ export function fieldValue({ charactersMax }: { charactersMax: number }) {
 
 /** An `http:` or `https:` URL without user, query or fragment. */
 export function httpUrl() {
-  return textForm({
+  const form = textForm({
     charactersMax: 2_048,
     accepts: isPlainHttpUrl,
     error:
@@ -121,14 +121,21 @@ export function httpUrl() {
     format: 'headgate-http-url',
     examples: ['http://127.0.0.1:7001', 'https://books.internal/api'],
   })
+  return form.refine((text) => !hasCredentials(text), {
+    error: 'must not hold a user or password: name an `account` for that',
+    params: { code: 'config.secret_inline' },
+  })
+}
+
+function hasCredentials(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { username, password } = new URL(text)
+  return username !== '' || password !== ''
 }
 
 function isPlainHttpUrl(text: string): boolean {
   // The URL parser forgives spaces, tabs and line breaks; a configuration should not have them.
-  if (!/^https?:\/\/[^\s/]/i.test(text) || /[\s\\?#]/.test(text) || !URL.canParse(text))
-    return false
-  const url = new URL(text)
-  return url.username === '' && url.password === ''
+  return /^https?:\/\/[^\s/]/i.test(text) && !/[\s\\?#]/.test(text) && URL.canParse(text)
 }
 
 /** A reference to a secret, never the secret: `env:NAME` or `file:/path`. */

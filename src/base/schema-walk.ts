@@ -97,7 +97,14 @@ function isScalar(schema: Schema): boolean {
  * a fixed set of keys; in free maps, such as header fields, they are ordinary keys.
  */
 export function withoutExtensions(schema: Schema, value: unknown): unknown {
-  return stripBy(alternativesOf(schema), value)
+  // Most values have none; looking is much cheaper than walking the schema along.
+  return hasExtension(value) ? stripBy(alternativesOf(schema), value) : value
+}
+
+function hasExtension(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.some(hasExtension)
+  return Object.entries(value).some(([key, item]) => key.startsWith('x-') || hasExtension(item))
 }
 
 function stripBy(schemas: readonly Schema[], value: unknown): unknown {

@@ -40,19 +40,17 @@ export function admit(
   const { candidates, remainders, problems } = checkEach(documents, catalog)
   if (options.isIncomplete !== true) {
     const deleted = options.deleted ?? new Set()
-    const isWhole = candidates.length === documents.length
     problems.push(
       ...checkReferences({ candidates: [...candidates, ...remainders], documents, deleted }),
       ...checkCycles(candidates),
       ...checkRoutes(candidates),
       ...warnAboutSpecs(candidates),
-      // A document with problems of its own may be the one that uses them.
-      ...(isWhole ? warnAboutUnused(candidates) : []),
     )
+    // Whatever is wrong may be what would use them.
+    if (!problems.some(isError)) problems.push(...warnAboutUnused(candidates))
   }
   const sorted = sortProblems(problems)
-  if (sorted.some((problem) => problem.severity === 'error'))
-    return { ok: false, problems: capped(sorted) }
+  if (sorted.some(isError)) return { ok: false, problems: capped(sorted) }
   const resources = candidates.map((candidate) => candidate.resource).toSorted(byKindAndName)
   return { ok: true, resources, warnings: capped(sorted) }
 }
@@ -63,12 +61,17 @@ export function admitParsed(parsed: ParsedConfig, catalog: PolicyCatalog): Admis
   const admission = admit(parsed.documents, catalog, { isIncomplete })
   const found = admission.ok ? admission.warnings : admission.problems
   // A value that could not be filled in is also not of the right form: say it once.
-  const isEcho = ({ location }: Problem) =>
-    location !== undefined && parsed.unfilled.has(formatPlace(location))
+  const isBroken = parsed.problems.some(isError)
+  const isEcho = ({ code, location }: Problem) =>
+    (location !== undefined && parsed.unfilled.has(formatPlace(location))) ||
+    (isBroken && code === 'config.unused')
   const all = sortProblems([...parsed.problems, ...found.filter((each) => !isEcho(each))])
-  const hasErrors = all.some((problem) => problem.severity === 'error')
-  if (hasErrors) return { ok: false, problems: capped(all) }
+  if (all.some(isError)) return { ok: false, problems: capped(all) }
   return admission.ok ? { ...admission, warnings: capped(all) } : admission
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === 'error'
 }
 
 /** Problems after which some of what was written is not among the documents. */

@@ -1,8 +1,9 @@
 /** Everything that can be said about one document without looking at the others. */
 import { suggestion } from '../../base/did-you-mean.ts'
 import { messageOf } from '../../base/errors.ts'
-import { checkValue, type Flaw, valueAt } from '../../base/schema-check.ts'
+import { checkValue, type Flaw, unknownKey, valueAt } from '../../base/schema-check.ts'
 import { oneOf } from '../../base/schema-messages.ts'
+import { alternativesOf, knownKeysOf } from '../../base/schema-walk.ts'
 import {
   defaultWorkspace,
   type KindDefinition,
@@ -26,6 +27,7 @@ export type CheckedDocument =
       readonly remainder?: Candidate | undefined
     }
 
+const metadataKeys = Object.keys(metadataSchema.shape)
 const kindsByName = new Map(kinds.map((kind) => [kind.kind, kind]))
 
 /** Checks kind, metadata, spec and the configs of policies, and brings it into canonical form. */
@@ -47,12 +49,19 @@ export function checkDocument(document: AnyDocument, catalog: PolicyCatalog): Ch
     }
     return { ok: true, candidate: { document, definition, resource } }
   }
-  const flaws = [...(metadata.ok ? [] : metadata.flaws), ...(spec.ok ? [] : spec.flaws)]
+  const specFlaws = spec.ok ? [] : spec.flaws.map((flaw) => knowingMetadata(flaw, definition))
+  const flaws = [...(metadata.ok ? [] : metadata.flaws), ...specFlaws]
   return {
     ok: false,
     problems: flaws.map((flaw) => problemOf(document, flaw)),
     remainder: remainderOf(document, definition, flaws),
   }
+}
+
+/** In files metadata stands beside the spec, so its keys are known there too. */
+function knowingMetadata(flaw: Flaw, { spec }: KindDefinition): Flaw {
+  if (flaw.code !== 'config.unknown_key' || flaw.path.length !== 1) return flaw
+  return unknownKey(flaw.path, [...metadataKeys, ...knownKeysOf(alternativesOf(spec))])
 }
 
 function unknownKind(document: AnyDocument): Problem {

@@ -23,7 +23,7 @@ export type { SourceFile } from './yaml-tree.ts'
 export type ParsedConfig = {
   readonly documents: RawDocument[]
   readonly problems: Problem[]
-  /** Places (`file:line:column`) of values with variables that could not be filled in. */
+  /** Places (`file:line:column`) of values that could not be made out, such as unset variables. */
   readonly unfilled: ReadonlySet<string>
 }
 

@@ -1,5 +1,5 @@
 /** Shows problems to people, each with the line it is about. */
-import { formatPlace, type Problem, sentenceFor } from '../problem.ts'
+import { formatPlace, type Problem, type SourceLocation, sentenceFor } from '../problem.ts'
 import type { SourceFile } from './yaml-tree.ts'
 
 /** Characters of a line that are shown; around the column when the line is longer. */
@@ -8,54 +8,87 @@ const excerptCharactersMax = 100
 /**
  * All problems as text that ends in a line break, empty for none:
  *
- *     headgate.yaml:12:7  error  `to` of Route/books names the Upstream `boks`, which does not exist
+ *     headgate.yaml:12:9  error  `to` of Route/books names the Upstream `boks`, which does not exist
  *        12 |     to: boks
- *           |         ^ did you mean `books`?   [config.unknown_reference]
+ *           |         ^ did you mean `books`?  [config.unknown_reference]
  */
 export function renderProblems(problems: readonly Problem[], files: readonly SourceFile[]): string {
-  const lines = new Map<string, readonly string[]>()
-  const linesOf = (name: string): readonly string[] => {
-    const known = lines.get(name)
-    if (known !== undefined) return known
-    const text = files.find((file) => file.name === name)?.text ?? ''
-    const split = text.split(/\r\n|\n/)
-    lines.set(name, split)
-    return split
-  }
-  return problems.map((problem) => `${render(problem, linesOf)}\n`).join('')
+  const excerpts = new Excerpts(problems, files)
+  return problems.map((problem) => `${render(problem, excerpts)}\n`).join('')
 }
 
-function render(problem: Problem, linesOf: (name: string) => readonly string[]): string {
+function render(problem: Problem, excerpts: Excerpts): string {
   const { location, severity, code, suggestion } = problem
   const place = location === undefined ? '' : `${formatPlace(location)}  `
   const heading = `${place}${severity}  ${printable(sentenceFor(problem))}`
   const remark = `${suggestion === undefined ? '' : `${printable(suggestion)}  `}[${code}]`
-  const line = location === undefined ? undefined : linesOf(location.file)[location.line - 1]
-  if (location === undefined || line === undefined) return `${heading}\n    ${remark}`
+  const excerpt = location && excerpts.at(location)
+  if (location === undefined || excerpt === undefined) return `${heading}\n      ${remark}`
   const number = String(location.line).padStart(5)
-  const { text, column } = excerpt(maskSecret(problem, line), location.column)
   const margin = ' '.repeat(number.length)
-  return `${heading}\n${number} | ${text}\n${margin} | ${' '.repeat(column - 1)}^ ${remark}`
+  const indent = ' '.repeat(excerpt.column - 1)
+  return `${heading}\n${number} | ${excerpt.text}\n${margin} | ${indent}^ ${remark}`
 }
 
-/** A secret that was written in clear must not be repeated on a terminal or in a log of CI. */
-function maskSecret({ code, location }: Problem, line: string): string {
-  if (code !== 'config.secret_inline' || location === undefined) return line
-  return `${line.slice(0, location.column - 1)}…`
+type Excerpt = { readonly text: string; readonly column: number }
+
+/**
+ * Lines of files, fit to be shown. A secret that was written in clear is blotted out wherever its
+ * line is shown: it must not be repeated on a terminal or in a log of CI.
+ */
+class Excerpts {
+  readonly #files: ReadonlyMap<string, SourceFile>
+  readonly #lines = new Map<string, readonly string[]>()
+  readonly #secretColumns = new Map<string, number[]>()
+
+  constructor(problems: readonly Problem[], files: readonly SourceFile[]) {
+    this.#files = new Map(files.map((file) => [file.name, file]))
+    for (const { code, location } of problems) {
+      if (code !== 'config.secret_inline' || location === undefined) continue
+      const columns = this.#secretColumns.get(lineKey(location)) ?? []
+      this.#secretColumns.set(lineKey(location), [...columns, location.column])
+    }
+  }
+
+  at(location: SourceLocation): Excerpt | undefined {
+    const line = this.#linesOf(location.file)[location.line - 1]
+    if (line === undefined) return undefined
+    const columns = this.#secretColumns.get(lineKey(location)) ?? []
+    return cut(columns.reduce(blotOut, line), location.column)
+  }
+
+  #linesOf(name: string): readonly string[] {
+    const known = this.#lines.get(name)
+    if (known !== undefined) return known
+    const lines = this.#files.get(name)?.text.split(/\r\n|\n/) ?? []
+    this.#lines.set(name, lines)
+    return lines
+  }
 }
 
-function excerpt(line: string, column: number): { text: string; column: number } {
-  const plain = printable(line.trimEnd())
-  if (plain.length <= excerptCharactersMax) return { text: plain, column }
-  const start = Math.max(
-    0,
-    Math.min(column - 1 - excerptCharactersMax / 2, plain.length - excerptCharactersMax),
-  )
+function lineKey({ file, line }: SourceLocation): string {
+  return `${file}:${line}`
+}
+
+/** Stars in place of the value that begins at the column; columns behind it stay what they were. */
+function blotOut(line: string, column: number): string {
+  const before = line.slice(0, column - 1)
+  const rest = line.slice(column - 1)
+  const quoted = /^(?:"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?)/.exec(rest)?.[0]
+  const value = quoted ?? /^[^,\]}]*/.exec(rest)?.[0] ?? ''
+  return `${before}${'*'.repeat(value.length)}${rest.slice(value.length)}`
+}
+
+function cut(line: string, column: number): Excerpt {
+  const text = printable(line.trimEnd())
+  if (text.length <= excerptCharactersMax) return { text, column }
+  const wanted = column - 1 - excerptCharactersMax / 2
+  const start = Math.max(0, Math.min(wanted, text.length - excerptCharactersMax))
   const end = start + excerptCharactersMax
   const before = start > 0 ? '…' : ''
-  const after = end < plain.length ? '…' : ''
+  const after = end < text.length ? '…' : ''
   return {
-    text: `${before}${plain.slice(start, end)}${after}`,
+    text: `${before}${text.slice(start, end)}${after}`,
     column: column - start + before.length,
   }
 }

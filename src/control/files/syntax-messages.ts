@@ -21,7 +21,7 @@ const messages: Readonly<Record<string, string>> = {
 }
 
 const patterns: readonly (readonly [RegExp, string])[] = [
-  [/^Missing closing ["']/, 'the closing quote is missing'],
+  [/^Missing closing ["']/, 'the quote that opens here is not closed'],
   [/^Plain value cannot start with/, 'text cannot begin with this character; put it in quotes'],
   [/block-seq-ind on same line with key/, 'a list starts on the line below its key'],
   [
@@ -33,8 +33,14 @@ const patterns: readonly (readonly [RegExp, string])[] = [
     /map-value-ind token|Implicit map keys need to be followed by map values/,
     'a key must be followed by `:` and a space',
   ],
-  [/must be sufficiently indented and end with a \]/, 'the list is not closed with `]`'],
-  [/must be sufficiently indented and end with a \}/, 'the map is not closed with `}`'],
+  [
+    /must be sufficiently indented and end with a \]/,
+    'the list that opens here is not closed with `]`',
+  ],
+  [
+    /must be sufficiently indented and end with a \}/,
+    'the map that opens here is not closed with `}`',
+  ],
   [
     /All (?:mapping|sequence|collection) items must start/,
     'the line does not start where its neighbours do',

@@ -11,7 +11,7 @@ export type ValueBudget = { valuesLeft: number }
 
 export class ValueReader {
   readonly problems: Problem[] = []
-  /** Scalars with variables that could not be filled in: what else is wrong with them is an echo. */
+  /** Places of values that could not be made out: what else is wrong with them is an echo. */
   readonly unfilled = new Set<string>()
   readonly #tree: YamlTree
   readonly #env: Environment
@@ -108,6 +108,7 @@ export class ValueReader {
     if (target === undefined) {
       const message = `there is no anchor \`&${alias.source}\` above this alias; put text that begins with \`*\` in quotes`
       this.report('config.syntax', alias, message)
+      this.unfilled.add(formatPlace(this.#tree.place(offsetOf(alias) ?? 0)))
       return null
     }
     if (this.#following.has(target)) {

@@ -63,7 +63,8 @@ export function readYaml(file: SourceFile): YamlTree {
   const problems = documents.flatMap((document) => syntaxProblems(document, place))
   if (problems.length > 0) return failed(firstPerLine(problems).slice(0, syntaxErrorsMax))
   const targets = new Map<Alias, Node>()
-  if (file.text.includes('*')) for (const each of documents) linkAliases(each, targets)
+  // Without an anchor there is nothing that an alias could mean.
+  if (file.text.includes('&')) for (const each of documents) linkAliases(each, targets)
   return {
     file,
     roots: documents.map((document) => document.contents),
@@ -71,6 +72,30 @@ export function readYaml(file: SourceFile): YamlTree {
     targetOf: (alias) => targets.get(alias),
     place,
   }
+}
+
+/**
+ * Where the quote or bracket was opened that is not closed: the error itself is only noticed far
+ * below, often at the end of the file.
+ */
+function openingOf(
+  document: Document.Parsed,
+  { message, pos }: { readonly message: string; readonly pos: readonly [number, number] },
+): number | undefined {
+  const isQuote = /^Missing closing ["']/.test(message)
+  const isBracket = /must be sufficiently indented and end with a [\]}]/.test(message)
+  if (!isQuote && !isBracket) return undefined
+  let offset: number | undefined
+  visit(document, {
+    Node(_, node) {
+      const start = offsetOf(node)
+      const isOpen = isScalar(node)
+        ? isQuote && /^QUOTE/.test(node.type ?? '')
+        : isBracket && (isMap(node) || isSeq(node)) && node.flow === true
+      if (isOpen && start !== undefined && start < pos[0]) offset = start
+    },
+  })
+  return offset
 }
 
 /** What follows the first error in a line is mostly its echo. */
@@ -107,7 +132,7 @@ function syntaxProblems(
       code: 'config.syntax',
       path: [],
       message: syntaxMessage(error.code, error.message),
-      location: place(error.pos[0]),
+      location: place(openingOf(document, error) ?? error.pos[0]),
     }),
   )
   const { version, explicit } = document.directives.yaml
@@ -187,7 +212,9 @@ export function locate(
     if (step === undefined) break
     node = resolved(tree, step.value)
     const isLast = index === path.length - 1
-    const wantsKey = (isLast && kind === 'key') || isMap(node) || isSeq(node) || isEmpty(node)
+    const isLooseAlias = node === undefined && isAlias(step.value)
+    const isLarge = isMap(node) || isSeq(node) || (isEmpty(node) && !isLooseAlias)
+    const wantsKey = isLarge || (isLast && kind === 'key')
     offset = wantsKey ? (step.keyOffset ?? offsetOf(step.value)) : offsetOf(step.value)
   }
   return offset === undefined ? undefined : tree.place(offset)
