@@ -59,12 +59,6 @@ export function sourceName(source: ConfigSource): string {
   return source.type === 'document' ? `document:${source.name}` : 'store'
 }
 
-/** How messages call the source. */
-export function sourceLabel(source: ConfigSource): string {
-  if (source.type === 'files') return source.path
-  return source.type === 'document' ? source.name : 'the store'
-}
-
 /** Where relative paths in the definition start: at the file that holds it, or where we were started. */
 export async function baseFolderOf(source: ConfigSource): Promise<string> {
   if (source.type !== 'files') return resolve('.')

@@ -129,7 +129,7 @@ scenario('a broken file is refused whole and the last good one keeps serving', a
   const condition = await configCurrent(controller)
   deepEqual([condition?.status, condition?.reason], ['False', 'Refused'])
   match(condition?.message ?? '', /nowhere/)
-  match(world.lines.at(-1) ?? '', /is refused, revision 1 keeps serving/)
+  match(world.lines.at(-1) ?? '', /^refused, revision 1 keeps serving: .*nowhere/)
 
   // Saved again with the same mistake: the condition stands, and the audit does not fill up.
   world.clock.advance(60_000)
@@ -155,7 +155,7 @@ scenario(
     equal(outcome.serving, 'LastGood')
     equal(outcome.revision, 1)
     ok(outcome.problems.length > 0)
-    match(outcome.notices[0] ?? '', /headgate\.yaml is refused: .*revision 1, is served until/)
+    match(outcome.notices[0] ?? '', /is refused: .*headgate\.yaml:2:.*revision 1, is served until/)
     deepEqual(armsOf(world), [0, 10_000])
     equal((await configCurrent(controller))?.status, 'False')
     await world.write(bookshop())

@@ -52,7 +52,7 @@ export async function reloadDefinition(
   session: Session,
   info: CommitInfo,
 ): Promise<{ revision: number }> {
-  const { log, store, source } = session.deps
+  const { log, store } = session.deps
   const base = await readBase(store)
   try {
     const { prepared, revision } =
@@ -63,9 +63,7 @@ export async function reloadDefinition(
     return { revision }
   } catch (thrown) {
     if (!isRefusal(thrown)) throw thrown
-    log(
-      `${sourceLabel(source)} is refused, revision ${session.served?.revision ?? 0} keeps serving: ${thrown.message}`,
-    )
+    log(`refused, revision ${session.served?.revision ?? 0} keeps serving: ${thrown.message}`)
     await recordRefusal(session, thrown, info)
     throw thrown
   }
@@ -142,8 +140,8 @@ async function startFromLastGood(session: Session, refused: HeadgateError): Prom
   await recordRefusal(session, refused, startInfo)
   const problems = problemsOf(refused)
   const [first] = problems
-  const notice = `${sourceLabel(deps.source)} is refused: ${first === undefined ? refused.message : lineOf(first)}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}. The last good definition, revision ${loaded.revision}, is served until it is corrected.`
-  deps.log(notice)
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+  const notice = `The definition is refused: ${first === undefined ? refused.message : lineOf(first)}${more}. The last good one, revision ${loaded.revision}, is served until it is corrected.`
   const { revision, prepared } = loaded
   return outcomeOf(session, prepared, {
     revision,
@@ -193,7 +191,6 @@ async function startFromStore(
     const { prepared, revision } = await serveLastGood(session, thrown)
     const problems = problemsOf(thrown)
     const notice = `Revision ${base.revision} cannot be served (${thrown.message}); went back to an older one as revision ${revision}.`
-    session.deps.log(notice)
     notices.push(notice)
     return outcomeOf(session, prepared, { revision, serving: 'LastGood', problems, notices })
   }

@@ -16,7 +16,7 @@ import type { Snapshot } from '../../proxy/snapshot.ts'
 
 import { openSqliteStore } from '../../store/sqlite.ts'
 import type { ResourceKey, Store } from '../../store/store.ts'
-import type { ChangeRequest, ResourceInput } from '../control-api.ts'
+import type { ChangeRequest, ResourceInput, WorkerView } from '../control-api.ts'
 import { type Controller, createController } from '../controller.ts'
 import { loadCatalog } from '../controller-catalog.ts'
 import type { ControllerDeps } from '../controller-deps.ts'
@@ -96,14 +96,7 @@ export async function controllerWorld(): Promise<ControllerWorld> {
           if (refusal !== undefined) throw refusal
           world.published.push({ snapshot, leases })
         },
-        workers: () => [
-          {
-            index: 0,
-            state: 'serving',
-            revision: world.published.at(-1)?.snapshot.revision ?? 0,
-            restarts: 0,
-          },
-        ],
+        workers: () => [servingAt(world.published.at(-1)?.snapshot.revision ?? 0)],
         log: (line) => world.lines.push(line),
         ...more,
       })
@@ -121,6 +114,13 @@ export async function controllerWorld(): Promise<ControllerWorld> {
   }
   return world
 }
+
+const servingAt = (revision: number): WorkerView => ({
+  index: 0,
+  state: 'serving',
+  revision,
+  restarts: 0,
+})
 
 /** Makes every policy once, as the gateway does before it publishes. */
 function rehearse(
