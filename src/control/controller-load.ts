@@ -13,13 +13,7 @@ import {
   prepareDefinition,
   publishedRevisionName,
 } from './controller-change.ts'
-import {
-  readSource,
-  sourceLabel,
-  sourceName,
-  type Written,
-  writtenAs,
-} from './controller-definition.ts'
+import { readSource, sourceName, type Written, writtenAs } from './controller-definition.ts'
 import type { StartOutcome } from './controller-deps.ts'
 import { lineOf, problemsKeptMax, problemsOf } from './controller-problems.ts'
 import { type Base, readBase, refusalChange, type Session } from './controller-session.ts'
