@@ -41,6 +41,8 @@ export type RunningGateway = {
   readonly notices: readonly string[]
   /** What went through since the last call. */
   traffic(): TrafficSummary
+  /** Opens the access log anew, after it was renamed. */
+  reopenLogs(): void
   /** Drains: stops accepting, finishes what runs, gives up after the budget. */
   stop(options: { budgetMs: number }): Promise<void>
   /** Resolves, with the reason, when it cannot go on. */

@@ -101,6 +101,7 @@ async function open(
     control: controller,
     notices: outcome.notices,
     traffic: () => telemetry.traffic(),
+    reopenLogs: () => telemetry.reopenLogs(),
     failed: supervisor.failed,
     async stop({ budgetMs }) {
       await supervisor.stop(budgetMs)

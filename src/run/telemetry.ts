@@ -4,7 +4,7 @@ import { ringMemory } from '../base/rings.ts'
 import type { TrafficSummary } from '../control/gateway-options.ts'
 import type { SharedLedger } from '../ledger/shared-ledger.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
-import { startCallReader } from '../telemetry/calls/reader.ts'
+import { type CallReader, type CallTotals, startCallReader } from '../telemetry/calls/reader.ts'
 import { MetricRegistry, type WorkerState } from '../telemetry/metrics/registry.ts'
 import { type SlotName, versionParts } from '../telemetry/slot-names.ts'
 import type { WorkerTelemetry } from './supervisor.ts'
@@ -24,6 +24,8 @@ export type Telemetry = WorkerTelemetry & {
   /** OpenMetrics text. */
   metricsText(): string
   traffic(): TrafficSummary
+  /** Opens the access log anew, after it was renamed. */
+  reopenLogs(): void
   close(): Promise<void>
 }
 
@@ -33,9 +35,10 @@ const ringBytes = 4 * 1_048_576
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const { clock, version, ledger, workers, log } = options
   const registry = new MetricRegistry({ clock, build: { version, node: process.version }, workers })
-  const calls = startCallReader({ log })
+  const calls = startCallReader({ clock, log })
   const traffic = registry.openWindow('version')
   addLedgerMetrics(registry, ledger)
+  addCallMetrics(registry, calls)
   return {
     openRing(workerIndex) {
       const memory = ringMemory(ringBytes)
@@ -62,6 +65,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
         errors,
         p95Ms: p95Ms ?? 0,
       })),
+    reopenLogs: () => calls.reopen(),
     close: () => calls.close(),
   }
 }
@@ -79,6 +83,20 @@ function slotNamesOf(snapshot: Snapshot): SlotName[] {
     }
   }
   return names
+}
+
+function addCallMetrics(registry: MetricRegistry, calls: CallReader): void {
+  const counter = (name: string, help: string, total: keyof CallTotals) =>
+    registry.addSource({
+      name,
+      type: 'counter',
+      help,
+      read: () => [{ labels: {}, value: calls.totals()[total] }],
+    })
+  counter('call_records_read', 'Call records taken from the workers.', 'recordsRead')
+  counter('call_records_dropped', 'Call records lost because a ring was full.', 'recordsDropped')
+  counter('access_log_lines', 'Lines written to the access log.', 'linesWritten')
+  counter('access_log_lines_dropped', 'Lines lost because the output stalled.', 'linesDropped')
 }
 
 function addLedgerMetrics(registry: MetricRegistry, ledger: SharedLedger): void {

@@ -34,7 +34,7 @@ export const runCommand = defineCommand({
 
 The first start makes an owner token for the admin API and shows it once; HEADGATE_OWNER_TOKEN sets one instead.
 
-One line on stdout says that it serves. SIGTERM and SIGINT drain and exit with 0, a second one exits at once with 130, SIGHUP reads the files again.`,
+One line on stdout says that it serves. SIGTERM and SIGINT drain and exit with 0, a second one exits at once with 130, SIGHUP reads the files again and reopens the access log.`,
   examples: [
     {
       title: 'A gateway in front of one API, without a file',
@@ -171,6 +171,7 @@ async function untilStopped(
     stopping.resolve('signal')
   })
   const reloadSignal = deps.onSignal(['SIGHUP'], () => {
+    gateway.reopenLogs()
     void reload(
       gateway,
       (line) => terminal.say(line),

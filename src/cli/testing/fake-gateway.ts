@@ -72,6 +72,7 @@ export function idleGateway(members: Partial<RunningGateway> = {}): FakeGateway 
     control: controlWith({}),
     notices: [],
     traffic: () => [],
+    reopenLogs: () => undefined,
     async stop({ budgetMs }) {
       stops.push(budgetMs)
     },
