@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
 import type { KindDefinition } from '../../kinds/define-kind.ts'
-import type { PolicyDefinition } from '../../proxy/policies/define-policy.ts'
+import type { PolicyCatalog } from '../../proxy/policies/define-policy.ts'
 import type { ControlApi } from '../control-api.ts'
 import type { TokenVerifier } from './tokens.ts'
 
@@ -12,7 +12,7 @@ export type AdminDeps = {
   readonly tokens: TokenVerifier
   readonly kinds: readonly KindDefinition[]
   /** May be a getter: the documents follow it when users' own policies come or go. */
-  readonly catalog: ReadonlyMap<string, PolicyDefinition>
+  readonly catalog: PolicyCatalog
   /** OpenMetrics text of the gateway, ending in `# EOF`. */
   metrics(): string | Promise<string>
   readonly version: string

@@ -2,8 +2,8 @@
  * `GET /api/v1/events`: what changes, as server-sent events
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html). The `id` of an event is its
  * sequence number in the store, which resumes after `Last-Event-ID`; where that is no longer possible
- * an event `reset` tells the reader to read everything afresh. An event names what changed and does not
- * carry it, so that it stays small and needs no redaction. A reader that does not keep up is cut
+ * an event `reset` tells the reader to read everything afresh. An event names the objects that changed
+ * and does not carry them, so that it stays small; run-time state, which is small, it does carry. A reader that does not keep up is cut
  * off and may resume; nothing is buffered for it beyond a bound.
  */
 import { suggestion } from '../../base/did-you-mean.ts'

@@ -15,6 +15,7 @@ import { type Call, commitInfo, defineOperation, json, type Operation } from './
 import { changed, etagOf, expectationOf, isNotModified } from './preconditions.ts'
 import { noQuery, pageQuery, writeQuery } from './query.ts'
 import {
+  entryInBody,
   inputOf,
   inTermsOfBody,
   type Locate,
@@ -196,11 +197,13 @@ async function write(deps: AdminDeps, definition: KindDefinition, what: Write): 
       message: `It was written with revision ${result.revision}, and somebody deleted it right after.`,
     })
   }
-  const { warnings } = planView(result.plan, locate)
-  const isQuiet = result.plan.warnings.length === 0
+  // The plan warns about the whole definition; here only what is about this object is of interest.
+  const warnings = result.plan.warnings
+    .filter(({ object }) => object === objectOf(key))
+    .map((problem) => entryInBody(problem, locate))
   return json(
     present === undefined ? 201 : 200,
-    { ...view, ...(!isQuiet && { warnings }) },
+    { ...view, ...(warnings.length > 0 && { warnings }) },
     {
       etag: etagOf(view),
       ...(present === undefined && {

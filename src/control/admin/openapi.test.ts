@@ -135,6 +135,7 @@ test('the description of a body takes short and long forms, and refuses what adm
     route({ to: 'books', policies: [{ 'rate-limit': { limit: '100/min' } }, { set: 'x' }] }),
     true,
   )
+  equal(route({ to: 'books', policies: ['api-key'] }), true)
   equal(route({ to: 'books', policies: [{ 'rate-limti': {} }] }), false)
   equal(
     route({ to: 'books', policies: [{ policy: 'rate-limit', config: { limit: '1/s' } }] }),
@@ -145,6 +146,14 @@ test('the description of a body takes short and long forms, and refuses what adm
   equal(change({ kind: 'Upstream', name: 'a', spec: { url: 'http://h' } }), true)
   equal(change({ kind: 'Upstream', name: 'A', spec: { url: 'http://h' } }), false)
   equal(change({ kind: 'Route', name: 'a', spec: { url: 'http://h' } }), false)
+})
+
+test('the schema of configuration files is served for editors', async () => {
+  const { call } = await openTestAdmin()
+  const { headers, body } = await call('GET', '/schema/v1.json', { token: '' })
+  equal(headers.get('content-type'), 'application/schema+json; charset=utf-8')
+  equal(body.$schema, 'http://json-schema.org/draft-07/schema#')
+  ok(JSON.stringify(body).includes('rate-limit'))
 })
 
 test('policies of the catalog are described by their own settings', async () => {

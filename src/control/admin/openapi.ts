@@ -4,8 +4,8 @@
  */
 import { s } from '../../base/schema.ts'
 import type { KindDefinition } from '../../kinds/define-kind.ts'
-import { policyListSchema } from '../../kinds/policy-list.ts'
-import type { PolicyDefinition } from '../../proxy/policies/define-policy.ts'
+import { policyEntrySchema } from '../../kinds/policy-list.ts'
+import type { PolicyCatalog } from '../../proxy/policies/define-policy.ts'
 import { actionSchemaName } from './action-operations.ts'
 import { changeOptions } from './change-operations.ts'
 import type { Operation } from './operation.ts'
@@ -17,7 +17,7 @@ type Json = Readonly<Record<string, unknown>>
 export type OpenApiSource = {
   readonly operations: readonly Operation[]
   readonly kinds: readonly KindDefinition[]
-  readonly catalog: ReadonlyMap<string, PolicyDefinition>
+  readonly catalog: PolicyCatalog
   readonly version: string
 }
 
@@ -58,7 +58,7 @@ export function openApiDocument(source: OpenApiSource): Json {
       },
       schemas: {
         ...schemasOf(source),
-        [policyEntryName]: policyEntrySchema(source.catalog),
+        [policyEntryName]: policyEntry(source.catalog),
       },
     },
   }
@@ -173,25 +173,33 @@ function parameterSchema(schema: s.core.$ZodType): Json {
   return number
 }
 
-function schemasOf({ kinds, catalog }: OpenApiSource): Json {
+function schemasOf({ kinds }: OpenApiSource): Json {
   const registry = s.registry<{ id: string }>()
   for (const [id, schema] of Object.entries(commonSchemas)) registry.add(schema, { id })
   for (const definition of kinds) addKind(registry, definition)
   registry.add(changeRequestOf(kinds), { id: 'ChangeRequest' })
-  const entrySchema = policyListSchema.element
   const { schemas } = s.toJSONSchema(registry, {
     io: 'input',
     unrepresentable: 'any',
     uri: (id) => componentsPath + id,
     override({ zodSchema, jsonSchema }) {
-      // Entries of policy lists are checked by the policies themselves, which only the catalog knows.
-      if (zodSchema === entrySchema && catalog.size > 0)
-        jsonSchema.$ref = componentsPath + policyEntryName
+      tidySchema(jsonSchema)
+      if (zodSchema !== policyEntrySchema) return
+      // Entries of policy lists are judged by the policies themselves, which only the catalog knows.
+      for (const keyword of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, keyword)
+      jsonSchema.$ref = componentsPath + policyEntryName
     },
   })
   return Object.fromEntries(
     Object.entries(schemas).map(([name, { $schema, $id, ...schema }]) => [name, schema]),
   )
+}
+
+/** Leaves out what says nothing to others: our own marks, and the range of every whole number. */
+function tidySchema(schema: s.core.JSONSchema.BaseSchema): void {
+  delete schema.isBounded
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
 }
 
 type Registry = s.core.$ZodRegistry<{ id: string }>
@@ -228,7 +236,7 @@ function changeRequestOf(kinds: readonly KindDefinition[]): s.ZodType {
 }
 
 /** Long and short form of every policy, and the use of a set. */
-function policyEntrySchema(catalog: ReadonlyMap<string, PolicyDefinition>): Json {
+function policyEntry(catalog: PolicyCatalog): Json {
   const name = { type: 'string', maxLength: 63 }
   const closed = (properties: Json, required: readonly string[]) => ({
     type: 'object',
@@ -239,12 +247,14 @@ function policyEntrySchema(catalog: ReadonlyMap<string, PolicyDefinition>): Json
   return {
     description: 'A policy with its settings, or the use of a policy set.',
     anyOf: [
+      { enum: [...catalog.keys()], description: 'A policy without settings.' },
       closed({ set: name }, ['set']),
       closed({ policySetRef: name }, ['policySetRef']),
       ...[...catalog.values()].flatMap(({ name: policy, summary, config }) => {
         const { $schema, ...settings } = s.toJSONSchema(config, {
           io: 'input',
           unrepresentable: 'any',
+          override: ({ jsonSchema }) => tidySchema(jsonSchema),
         })
         return [
           {

@@ -1,5 +1,6 @@
 /** Every operation of the admin API, in the order in which the OpenAPI document lists them. */
 import { changeOperations } from './change-operations.ts'
+import { configJsonSchema } from '../json-schema.ts'
 import type { AdminCounters } from './counters.ts'
 import type { AdminDeps } from './deps.ts'
 import { eventsOperation } from './events.ts'
@@ -47,6 +48,26 @@ function documentOperations(deps: AdminDeps, all: () => readonly Operation[]): O
         }
         return json(200, built.document)
       },
+    }),
+    defineOperation({
+      id: 'getConfigSchema',
+      method: 'GET',
+      path: '/schema/v1.json',
+      tag: 'documents',
+      summary: 'The JSON Schema of configuration files (draft 7), for editors.',
+      access: 'Public',
+      query: noQuery,
+      responses: {
+        200: {
+          description: 'JSON Schema.',
+          mediaType: 'application/schema+json',
+          schema: 'JsonDocument',
+        },
+      },
+      handle: () =>
+        json(200, configJsonSchema(deps.catalog, { draft: '7' }), {
+          'content-type': 'application/schema+json; charset=utf-8',
+        }),
     }),
   ]
 }
