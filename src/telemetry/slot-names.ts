@@ -6,6 +6,15 @@ export type SlotName = {
   readonly name: string
 }
 
+/** Shared by all names that found no slot of their own, so that it has no one name. */
+const sharedSlot = 0
+
+/** What to call a slot, also one whose name is not known (yet). */
+export function slotText(slot: number, name: string | undefined): string {
+  if (slot === sharedSlot) return '(others)'
+  return name ?? `#${slot}`
+}
+
 /** The two parts of the name of a version. */
 export function versionParts(name: string): { upstream: string; version: string } {
   const slash = name.lastIndexOf('/')

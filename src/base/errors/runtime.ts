@@ -65,6 +65,13 @@ export const runtimeErrors = {
     retryable: true,
     todo: 'The cause is in the log; if it repeats, start with `--workers 1` and report it.',
   },
+  'telemetry.output_failed': {
+    status: 500,
+    title: 'The access log cannot be written',
+    source: 'operator',
+    retryable: true,
+    todo: 'Check path, permissions and disk space. Requests are served all the same; lines wait in memory, then are dropped and counted, until writing succeeds again.',
+  },
   'store.failed': {
     status: 500,
     title: 'The store cannot be read or written',

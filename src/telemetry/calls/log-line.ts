@@ -4,7 +4,7 @@
  * time of the gateway. The only work on a text is escaping what JSON does not allow in a string.
  */
 import { Buffer } from 'node:buffer'
-import { endpointUrl, type SlotName, versionParts } from '../slot-names.ts'
+import { endpointUrl, type SlotName, slotText, versionParts } from '../slot-names.ts'
 import type { RingMemoryView } from './decode.ts'
 import { callBytesMax, callFloat, callInt, textLengthsAt, textsAt } from './layout.ts'
 
@@ -69,7 +69,7 @@ export class LineFormatter {
   setNames(names: readonly SlotName[]): void {
     const fragments = emptyFragments()
     for (const { family, slot, name } of names) {
-      const bytes = bytesOf(fragmentOf[family](name))
+      const bytes = bytesOf(fragmentOf[family](slotText(slot, name)))
       if (bytes.length <= fragmentBytesMax) fragments[family].set(slot, bytes)
     }
     this.#fragments = fragments
@@ -157,7 +157,8 @@ export class LineFormatter {
 
   #putSlot(family: SlotFamily, slot: number): void {
     if (slot < 0) return
-    this.#put(this.#fragments[family].get(slot) ?? bytesOf(fragmentOf[family](`#${slot}`)))
+    const known = this.#fragments[family].get(slot)
+    this.#put(known ?? bytesOf(fragmentOf[family](slotText(slot, undefined))))
   }
 
   /** A whole number, not negative. */

@@ -2,10 +2,11 @@
 import type { SlotName } from '../slot-names.ts'
 
 /** Where the access log goes. With `Off` workers are told not to write records at all. */
-export type CallOutput =
-  | { readonly type: 'Off' }
-  | { readonly type: 'Stdout' }
-  | { readonly type: 'File'; readonly path: string }
+export type CallOutput = {
+  readonly output: 'Off' | 'Stdout' | 'File'
+  /** With `File`. */
+  readonly path: string | undefined
+}
 
 export type RingEntry = { readonly id: number; readonly memory: SharedArrayBuffer }
 
@@ -28,6 +29,5 @@ export type ToCallThread =
   | { readonly type: 'close'; readonly budgetMs: number }
 
 export type FromCallThread =
-  | { readonly type: 'failing'; readonly message: string }
-  | { readonly type: 'recovered' }
-  | { readonly type: 'closed' }
+  /** A line for the log of the gateway. */
+  { readonly type: 'log'; readonly line: string } | { readonly type: 'closed' }

@@ -1,6 +1,6 @@
 /** Control's side of the metrics: owns the workers' pages, adds them up, shows them. */
 import type { Clock } from '../../base/clock.ts'
-import { type SlotName, versionParts } from '../slot-names.ts'
+import { type SlotName, slotText, versionParts } from '../slot-names.ts'
 import { type Labels, MetricText } from './openmetrics.ts'
 import { type MetricPage, type SeriesFamily, seriesFamilies } from './pages.ts'
 import { type FamilyText, renderSeries, renderWorkers } from './render.ts'
@@ -155,7 +155,7 @@ export class MetricRegistry {
   }
 
   #nameOf(family: SeriesFamily, slot: number): string {
-    return this.#names[family].get(slot) ?? `#${slot}`
+    return slotText(slot, this.#names[family].get(slot))
   }
 }
 
