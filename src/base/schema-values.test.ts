@@ -86,7 +86,7 @@ const cases: Readonly<Record<string, Case>> = {
       'http://a:99999',
       'a',
     ],
-    says: /such as `http:\/\/127\.0\.0\.1:7001`/,
+    says: /such as `http:\/\/127\.0\.0\.1:7001`|^must not hold a user or password/,
   },
   secretRef: {
     schema: s.secretRef(),
