@@ -65,7 +65,7 @@ install_dependencies() {
   # Another process may have finished the work while we waited.
   if ! is_installed; then
     say "installing dependencies (once)"
-    (cd "$root" && npm ci --include=dev --loglevel=error --no-progress >&2) ||
+    (cd "$root" && npm ci --include=dev --loglevel=error --no-progress --no-update-notifier >&2) ||
       fail "npm ci failed; its reason stands above. Run it again in $root when that is mended."
     lock_checksum >"$root/node_modules/.headgate-stamp"
   fi

@@ -23,8 +23,11 @@ export function trackedFiles(root: string): TextFile[] {
 
 function namesIn(root: string): string[] {
   try {
-    const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const
-    return execFileSync('git', ['ls-files', '-zco', '--exclude-standard'], options)
+    return execFileSync('git', ['ls-files', '-zco', '--exclude-standard'], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
       .split('\0')
       .filter((path) => path !== '')
   } catch (error) {
