@@ -169,6 +169,19 @@ test('bodies that are not JSON are refused with line and column, and without bei
   equal((await put(`${'['.repeat(50_000)}${']'.repeat(50_000)}`)).status, 400)
 })
 
+test('a body that is not UTF-8 is refused, also where the document is YAML', async () => {
+  const { app, token } = await openTestAdmin()
+  for (const type of ['application/json', 'application/yaml']) {
+    const response = await app.request('/api/v1/plan', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': type },
+      body: new Uint8Array([0x7b, 0xff, 0x7d]),
+    })
+    equal(response.status, 400)
+    match(await response.text(), /The body is not UTF-8/)
+  }
+})
+
 test('nesting is accepted up to its limit', async () => {
   const { call } = await openTestAdmin()
   const nested = (depth: number) =>

@@ -19,10 +19,17 @@ export async function readBytes(request: Request): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array()
   const parts: Uint8Array[] = []
   let size = 0
-  for await (const part of request.body) {
-    size += part.byteLength
-    if (size > adminLimits.bodyBytesMax) throw tooLarge()
-    parts.push(part)
+  try {
+    for await (const part of request.body) {
+      size += part.byteLength
+      if (size > adminLimits.bodyBytesMax) throw tooLarge()
+      parts.push(part)
+    }
+  } catch (thrown) {
+    if (thrown instanceof HeadgateError) throw thrown
+    // The connection broke, so nobody reads the answer; but it is no failure of ours either.
+    const message = 'The connection broke off before the body was complete.'
+    throw new HeadgateError('admin.invalid_request', { message, cause: thrown })
   }
   return Buffer.concat(parts)
 }

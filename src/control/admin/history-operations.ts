@@ -12,6 +12,10 @@ import { reasonBody } from './schemas.ts'
 const tag = 'history'
 
 export function historyOperations(deps: AdminDeps): Operation[] {
+  return [...readOperations(deps), revertOperation(deps), auditOperation(deps)]
+}
+
+function readOperations(deps: AdminDeps): Operation[] {
   const { control } = deps
   return [
     defineOperation({
@@ -61,55 +65,62 @@ export function historyOperations(deps: AdminDeps): Operation[] {
         return json(200, { from, to, changes: await control.diff(from, to) })
       },
     }),
-    defineOperation({
-      id: 'revertRevision',
-      method: 'POST',
-      path: '/api/v1/revisions/{number}:revert',
-      tag,
-      summary: 'Makes a new revision that equals this one.',
-      access: 'write',
-      query: s.strictObject({ dryRun: dryRunParameter }),
-      headers: {
-        'Idempotency-Key': 'Repeated with the same key, the first answer is given again.',
-      },
-      body: { content: { 'application/json': 'ReasonBody' }, isRequired: false },
-      responses: {
-        200: {
-          description: 'Done; with `dryRun`: the changes it would make.',
-          schema: 'RevertResult',
-        },
-      },
-      async handle(call) {
-        mediaTypeOf(call.request, mediaTypes.json)
-        const { reason } = checkBody(reasonBody, parseJson(await call.bytes(), {}))
-        const { number } = await revisionOf(deps, call)
-        if (call.query.dryRun === true) {
-          const from = (await control.revisions({ limit: 1 })).items[0]?.number ?? 0
-          const changes = await control.diff(from, number)
-          return json(200, { dryRun: true, from, to: number, changes })
-        }
-        try {
-          const { plan, revision } = await control.revert(number, commitInfo(call, reason))
-          return json(200, { revision, plan: planView(plan, () => undefined) })
-        } catch (thrown) {
-          throw inTermsOfBody(thrown, () => undefined)
-        }
-      },
-    }),
-    defineOperation({
-      id: 'listAudit',
-      method: 'GET',
-      path: '/api/v1/audit',
-      tag,
-      summary: 'Lists who did what, newest first; each entry proves the one before.',
-      access: 'read',
-      query: pageQuery,
-      responses: { 200: { description: 'A page.', schema: 'AuditPage' } },
-      async handle({ query }) {
-        return json(200, { ...(await control.audit(pageOf(query))) })
-      },
-    }),
   ]
+}
+
+function revertOperation(deps: AdminDeps): Operation {
+  const { control } = deps
+  return defineOperation({
+    id: 'revertRevision',
+    method: 'POST',
+    path: '/api/v1/revisions/{number}:revert',
+    tag,
+    summary: 'Makes a new revision that equals this one.',
+    access: 'write',
+    query: s.strictObject({ dryRun: dryRunParameter }),
+    headers: {
+      'Idempotency-Key': 'Repeated with the same key, the first answer is given again.',
+    },
+    body: { content: { 'application/json': 'ReasonBody' }, isRequired: false },
+    responses: {
+      200: {
+        description: 'Done; with `dryRun`: the changes it would make.',
+        schema: 'RevertResult',
+      },
+    },
+    async handle(call) {
+      mediaTypeOf(call.request, mediaTypes.json)
+      const { reason } = checkBody(reasonBody, parseJson(await call.bytes(), {}))
+      const { number } = await revisionOf(deps, call)
+      if (call.query.dryRun === true) {
+        const from = (await control.revisions({ limit: 1 })).items[0]?.number ?? 0
+        const changes = await control.diff(from, number)
+        return json(200, { dryRun: true, from, to: number, changes })
+      }
+      try {
+        const { plan, revision } = await control.revert(number, commitInfo(call, reason))
+        return json(200, { revision, plan: planView(plan, () => undefined) })
+      } catch (thrown) {
+        throw inTermsOfBody(thrown, () => undefined)
+      }
+    },
+  })
+}
+
+function auditOperation({ control }: AdminDeps): Operation {
+  return defineOperation({
+    id: 'listAudit',
+    method: 'GET',
+    path: '/api/v1/audit',
+    tag,
+    summary: 'Lists who did what, newest first; each entry proves the one before.',
+    access: 'read',
+    query: pageQuery,
+    responses: { 200: { description: 'A page.', schema: 'AuditPage' } },
+    async handle({ query }) {
+      return json(200, { ...(await control.audit(pageOf(query))) })
+    },
+  })
 }
 
 function pageOf(query: { limit?: number | undefined; after?: string | undefined }): Page {

@@ -33,14 +33,20 @@ const dryRunNote = 'With `dryRun` the answer is the object as it would be, and t
 const managedByApi = 'api'
 
 export function kindOperations(deps: AdminDeps, definition: KindDefinition): Operation[] {
+  return [
+    ...readOperations(deps, definition),
+    ...writeOperations(deps, definition),
+    ...actionOperations(deps, definition),
+  ]
+}
+
+/** What `GET`, `PUT` and `PATCH` answer with. */
+function shownAs(kind: string, description: string) {
+  return { description, schema: kind, headers: { ETag: 'Its revision in quotes.' } }
+}
+
+function readOperations(deps: AdminDeps, definition: KindDefinition): Operation[] {
   const { kind, plural } = definition
-  const path = `/api/v1/${plural}/{name}`
-  const common = { path, tag: plural }
-  const written = {
-    description: 'Replaced.',
-    schema: kind,
-    headers: { ETag: 'Its revision in quotes.' },
-  }
   return [
     defineOperation({
       id: `list${upperFirst(plural)}`,
@@ -57,9 +63,10 @@ export function kindOperations(deps: AdminDeps, definition: KindDefinition): Ope
       },
     }),
     defineOperation({
-      ...common,
       id: `get${kind}`,
       method: 'GET',
+      path: `/api/v1/${plural}/{name}`,
+      tag: plural,
       summary: `Reads one. ${definition.summary}`,
       description:
         'The `ETag` names the definition; run-time status may change under the same one, so poll status without `If-None-Match`.',
@@ -69,22 +76,28 @@ export function kindOperations(deps: AdminDeps, definition: KindDefinition): Ope
         'If-None-Match': 'An `ETag` known already: 304 when the definition has not changed.',
       },
       responses: {
-        200: { description: 'The resource.', schema: kind, headers: written.headers },
+        200: shownAs(kind, 'The resource.'),
         304: { description: 'The definition has not changed.' },
       },
       handle: (call) => read(deps, definition, call),
     }),
+  ]
+}
+
+function writeOperations(deps: AdminDeps, definition: KindDefinition): Operation[] {
+  const { kind, plural } = definition
+  const common = { path: `/api/v1/${plural}/{name}`, tag: plural, access: 'write' } as const
+  return [
     defineOperation({
       ...common,
       id: `put${kind}`,
       method: 'PUT',
       summary: 'Creates it or replaces it whole.',
       description: `\`If-Match\` is required to overwrite; \`If-None-Match: *\` only creates. ${dryRunNote}`,
-      access: 'write',
       query: writeQuery,
       headers: { 'If-Match': ifMatch, 'If-None-Match': '`*`: create, do not overwrite.' },
       body: { content: { 'application/json': `${kind}Input` }, isRequired: true },
-      responses: { 200: written, 201: { ...written, description: 'Created.' } },
+      responses: { 200: shownAs(kind, 'Replaced.'), 201: shownAs(kind, 'Created.') },
       handle: (call) => put(deps, definition, call),
     }),
     defineOperation({
@@ -93,14 +106,13 @@ export function kindOperations(deps: AdminDeps, definition: KindDefinition): Ope
       method: 'PATCH',
       summary: 'Changes the members that the body names (JSON Merge Patch, RFC 7396).',
       description: `The patch is merged into the long form, as \`GET\` shows it; \`null\` removes a member. ${dryRunNote}`,
-      access: 'write',
       query: writeQuery,
       headers: { 'If-Match': `${ifMatch} Required.` },
       body: {
         content: { 'application/merge-patch+json': 'MergePatch', 'application/json': 'MergePatch' },
         isRequired: true,
       },
-      responses: { 200: written },
+      responses: { 200: shownAs(kind, 'Changed.') },
       handle: (call) => patch(deps, definition, call),
     }),
     defineOperation({
@@ -109,7 +121,6 @@ export function kindOperations(deps: AdminDeps, definition: KindDefinition): Ope
       method: 'DELETE',
       summary: 'Deletes it.',
       description: 'Refused while others refer to it. With `dryRun` the answer is the plan.',
-      access: 'write',
       query: writeQuery,
       headers: { 'If-Match': `${ifMatch} Optional.` },
       responses: {
@@ -118,7 +129,6 @@ export function kindOperations(deps: AdminDeps, definition: KindDefinition): Ope
       },
       handle: (call) => remove(deps, definition, call),
     }),
-    ...actionOperations(deps, definition),
   ]
 }
 

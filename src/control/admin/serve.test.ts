@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as nextTask } from 'node:timers/promises'
 import { simulatedClock, systemClock } from '../../base/clock.ts'
 import { adminLimits } from './deps.ts'
 import { serveAdmin, serveLimits } from './serve.ts'
@@ -76,6 +77,20 @@ test('a body over the limit is refused on a real connection', async (context) =>
     })
   equal((await put(adminLimits.bodyBytesMax)).status, 400)
   equal((await put(adminLimits.bodyBytesMax + 1)).status, 413)
+})
+
+test('a caller that goes away in the middle of a body is no failure of ours', async (context) => {
+  const { server, token, logged, call } = await servedAdmin(context)
+  const socket = connect({ port: server.port, host: '127.0.0.1' })
+  socket.write(
+    `PUT /api/v1/routes/a HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`,
+  )
+  const answered = async () =>
+    Number(/answers_total\{status="4xx"\} (\d+)/.exec((await call('GET', '/metrics')).text)?.[1])
+  await fetch(`${server.url}/livez`)
+  socket.destroy()
+  while ((await answered()) === 0) await nextTask()
+  deepEqual(logged, [])
 })
 
 test('wrong tokens are counted per address of the connection', async (context) => {

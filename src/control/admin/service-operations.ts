@@ -14,7 +14,12 @@ const tag = 'gateway'
 const openMetricsType = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 
 export function serviceOperations(deps: AdminDeps, counters: AdminCounters): Operation[] {
-  return [...healthOperations(deps, counters), ...gatewayOperations(deps)]
+  return [
+    ...healthOperations(deps, counters),
+    ...stateOperations(deps),
+    reloadOperation(deps),
+    routeTestOperation(deps),
+  ]
 }
 
 function healthOperations(deps: AdminDeps, counters: AdminCounters): Operation[] {
@@ -85,7 +90,7 @@ function checksOf({ control, version }: AdminDeps): Record<string, unknown>[] {
   ]
 }
 
-function gatewayOperations(deps: AdminDeps): Operation[] {
+function stateOperations(deps: AdminDeps): Operation[] {
   const { control } = deps
   return [
     defineOperation({
@@ -119,53 +124,6 @@ function gatewayOperations(deps: AdminDeps): Operation[] {
       handle: () => json(200, { items: control.workers() }),
     }),
     defineOperation({
-      id: 'reload',
-      method: 'POST',
-      path: '/api/v1/reload',
-      tag,
-      summary: 'Reads the configuration files again (file mode).',
-      access: 'operate',
-      query: noQuery,
-      headers: {
-        'Idempotency-Key': 'Repeated with the same key, the first answer is given again.',
-      },
-      body: { content: { 'application/json': 'ReasonBody' }, isRequired: false },
-      responses: { 200: { description: 'The revision served now.', schema: 'ReloadResult' } },
-      async handle(call) {
-        mediaTypeOf(call.request, mediaTypes.json)
-        const { reason } = checkBody(reasonBody, parseJson(await call.bytes(), {}))
-        try {
-          return json(200, await control.reload(commitInfo(call, reason)))
-        } catch (thrown) {
-          // The problems are in files; their `location` says where.
-          throw inTermsOfBody(thrown, () => undefined)
-        }
-      },
-    }),
-    defineOperation({
-      id: 'testRoute',
-      method: 'POST',
-      path: '/api/v1/route-test',
-      tag,
-      summary: 'Explains what the gateway would do with a request, without sending it.',
-      access: 'read',
-      query: noQuery,
-      body: { content: { 'application/json': 'RouteTestRequest' }, isRequired: true },
-      responses: { 200: { description: 'The explanation.', schema: 'RouteTestAnswer' } },
-      async handle(call) {
-        mediaTypeOf(call.request, mediaTypes.json)
-        const body = checkBody(routeTestBody, parseJson(await call.bytes()))
-        const request: RouteTestRequest = {
-          method: body.method ?? 'GET',
-          url: body.url,
-          headers: Array.isArray(body.headers) ? body.headers : Object.entries(body.headers ?? {}),
-          clientAddress: body.clientAddress ?? '127.0.0.1',
-          ...(body.app !== undefined && { app: body.app }),
-        }
-        return json(200, { ...(await control.testRoute(request)) })
-      },
-    }),
-    defineOperation({
       id: 'exportConfiguration',
       method: 'GET',
       path: '/api/v1/export',
@@ -180,4 +138,57 @@ function gatewayOperations(deps: AdminDeps): Operation[] {
       },
     }),
   ]
+}
+
+function reloadOperation({ control }: AdminDeps): Operation {
+  return defineOperation({
+    id: 'reload',
+    method: 'POST',
+    path: '/api/v1/reload',
+    tag,
+    summary: 'Reads the configuration files again (file mode).',
+    access: 'operate',
+    query: noQuery,
+    headers: {
+      'Idempotency-Key': 'Repeated with the same key, the first answer is given again.',
+    },
+    body: { content: { 'application/json': 'ReasonBody' }, isRequired: false },
+    responses: { 200: { description: 'The revision served now.', schema: 'ReloadResult' } },
+    async handle(call) {
+      mediaTypeOf(call.request, mediaTypes.json)
+      const { reason } = checkBody(reasonBody, parseJson(await call.bytes(), {}))
+      try {
+        return json(200, await control.reload(commitInfo(call, reason)))
+      } catch (thrown) {
+        // The problems are in files; their `location` says where.
+        throw inTermsOfBody(thrown, () => undefined)
+      }
+    },
+  })
+}
+
+function routeTestOperation({ control }: AdminDeps): Operation {
+  return defineOperation({
+    id: 'testRoute',
+    method: 'POST',
+    path: '/api/v1/route-test',
+    tag,
+    summary: 'Explains what the gateway would do with a request, without sending it.',
+    access: 'read',
+    query: noQuery,
+    body: { content: { 'application/json': 'RouteTestRequest' }, isRequired: true },
+    responses: { 200: { description: 'The explanation.', schema: 'RouteTestAnswer' } },
+    async handle(call) {
+      mediaTypeOf(call.request, mediaTypes.json)
+      const body = checkBody(routeTestBody, parseJson(await call.bytes()))
+      const request: RouteTestRequest = {
+        method: body.method ?? 'GET',
+        url: body.url,
+        headers: Array.isArray(body.headers) ? body.headers : Object.entries(body.headers ?? {}),
+        clientAddress: body.clientAddress ?? '127.0.0.1',
+        ...(body.app !== undefined && { app: body.app }),
+      }
+      return json(200, { ...(await control.testRoute(request)) })
+    },
+  })
 }

@@ -29,121 +29,121 @@ export type FakeControl = {
 
 export async function openFakeControl(clock: Clock): Promise<FakeControl> {
   const store = await openMemoryStore({ clock })
-  const acted: FakeControl['acted'] = []
-  const plan = async (request: ChangeRequest): Promise<Plan> => {
-    const { revision, resources } = await store.all(defaultWorkspace)
-    if (request.baseRevision !== undefined && request.baseRevision !== revision)
-      throw new HeadgateError('admin.plan_outdated')
-    const present = new Map(resources.map((resource) => [objectOf(resource), resource]))
-    for (const input of request.puts) judge(input)
-    const changes: PlannedChange[] = [
-      ...request.puts.map(
-        (put): PlannedChange => ({
-          action: present.has(objectOf(put)) ? 'change' : 'create',
-          key: { workspace: defaultWorkspace, kind: put.kind, name: put.name },
-          fields: [{ path: 'labels', after: {} }],
-          effects: [],
-        }),
-      ),
-      ...request.deletes.map(
-        (key): PlannedChange => ({
-          action: 'delete',
-          key,
-          fields: [],
-          effects: [],
-        }),
-      ),
-    ]
-    const count = (action: string) => changes.filter((change) => change.action === action).length
-    return {
-      baseRevision: revision,
-      changes,
-      counts: {
-        create: count('create'),
-        change: count('change'),
-        delete: count('delete'),
-        unchanged: 0,
-        onlyOnServer: 0,
-      },
-      warnings: request.puts.filter(({ name }) => name === 'shadowed').map(shadowed),
-    }
-  }
-  const fake: FakeControl = {
+  const fake: Omit<FakeControl, 'control'> = {
     store,
-    acted,
+    acted: [],
     notReady: undefined,
     failWith: undefined,
-    control: {
-      mode: 'store',
-      async get(key) {
-        const stored = await store.get(key)
-        return stored && viewOf(stored)
-      },
-      async list(kind, page) {
-        if (fake.failWith !== undefined) throw fake.failWith
-        const { items, ...rest } = await store.list({ workspace: defaultWorkspace, kind }, page)
-        return { items: items.map(viewOf), ...rest }
-      },
-      plan,
-      async apply(request, info): Promise<ApplyResult> {
-        const made = await plan(request)
-        const changes = [
-          ...request.puts.map((input): Change => {
-            const expectedRevision = request.expected?.get(objectOf(input))
-            return {
-              type: 'put',
-              resource: judge(input),
-              managedBy: request.managedBy,
-              ...(expectedRevision !== undefined && { expectedRevision }),
-            }
-          }),
-          ...request.deletes.map((key): Change => ({ type: 'delete', key })),
-        ]
-        const revision = await store.commit(changes, info)
-        return { plan: made, revision: revision?.number ?? made.baseRevision }
-      },
-      async act(key, verb, input, { actor, note }) {
-        acted.push({ verb, input, actor, note })
-        await store.setRuntime(key, { count: acted.length }, { actor, origin: 'api' })
-        return { done: acted.length }
-      },
-      reload: () =>
-        Promise.reject(
-          new HeadgateError('config.invalid', {
-            detail: {
-              problems: [
-                {
-                  severity: 'error',
-                  code: 'config.unknown_key',
-                  object: 'Route/books',
-                  path: ['macth'],
-                  message: 'is not a known key',
-                  location: { file: 'headgate.yaml', line: 3, column: 5 },
-                } satisfies Problem,
-              ],
-            },
-          }),
-        ),
-      revisions: (page) => store.revisions(page),
-      revision: (number) => store.revision(number),
-      async diff(from, to) {
-        if (to > (await store.currentRevision())) throw new HeadgateError('admin.not_found')
-        const key = { workspace: defaultWorkspace, kind: 'Route', name: `r${from}-${to}` }
-        return [{ action: 'change', key, fields: [], effects: [] }]
-      },
-      revert: async (to) => ({ plan: await plan(nothing), revision: to + 1 }),
-      audit: (page) => store.audit(page),
-      exportYaml: () => Promise.resolve('version: 1\n'),
-      testRoute: async ({ method, url, headers, clientAddress }) => ({
-        tried: [{ route: 'books', isMatch: false, why: `${method} ${url} ${clientAddress}` }],
-        policies: headers.map(([policy, scope]) => ({ policy, scope })),
-      }),
-      workers: () => [{ index: 0, state: 'serving', revision: 1, restarts: 0 }],
-      notReadyReason: () => fake.notReady,
-      watch: (onEvent, options) => store.watch(onEvent, options),
-    },
   }
-  return fake
+  const control: ControlApi = { mode: 'store', ...reading(fake), ...changing(fake) }
+  return Object.assign(fake, { control })
+}
+
+type State = Omit<FakeControl, 'control'>
+
+function reading(fake: State) {
+  const { store } = fake
+  return {
+    async get(key) {
+      const stored = await store.get(key)
+      return stored && viewOf(stored)
+    },
+    async list(kind, page) {
+      if (fake.failWith !== undefined) throw fake.failWith
+      const { items, ...rest } = await store.list({ workspace: defaultWorkspace, kind }, page)
+      return { items: items.map(viewOf), ...rest }
+    },
+    revisions: (page) => store.revisions(page),
+    revision: (number) => store.revision(number),
+    async diff(from, to) {
+      if (to > (await store.currentRevision())) throw new HeadgateError('admin.not_found')
+      const key = { workspace: defaultWorkspace, kind: 'Route', name: `r${from}-${to}` }
+      return [{ action: 'change', key, fields: [], effects: [] }]
+    },
+    audit: (page) => store.audit(page),
+    exportYaml: () => Promise.resolve('version: 1\n'),
+    testRoute: async ({ method, url, headers, clientAddress }) => ({
+      tried: [{ route: 'books', isMatch: false, why: `${method} ${url} ${clientAddress}` }],
+      policies: headers.map(([policy, scope]) => ({ policy, scope })),
+    }),
+    workers: () => [{ index: 0, state: 'serving', revision: 1, restarts: 0 }],
+    notReadyReason: () => fake.notReady,
+    watch: (onEvent, options) => store.watch(onEvent, options),
+  } satisfies Partial<ControlApi>
+}
+
+function changing({ store, acted }: State) {
+  return {
+    plan: (request) => planOf(store, request),
+    async apply(request, info): Promise<ApplyResult> {
+      const plan = await planOf(store, request)
+      const changes = [
+        ...request.puts.map((input): Change => {
+          const expectedRevision = request.expected?.get(objectOf(input))
+          return {
+            type: 'put',
+            resource: judge(input),
+            managedBy: request.managedBy,
+            ...(expectedRevision !== undefined && { expectedRevision }),
+          }
+        }),
+        ...request.deletes.map((key): Change => ({ type: 'delete', key })),
+      ]
+      const revision = await store.commit(changes, info)
+      return { plan, revision: revision?.number ?? plan.baseRevision }
+    },
+    async act(key, verb, input, { actor, note }) {
+      acted.push({ verb, input, actor, note })
+      await store.setRuntime(key, { count: acted.length }, { actor, origin: 'api' })
+      return { done: acted.length }
+    },
+    reload: () =>
+      Promise.reject(new HeadgateError('config.invalid', { detail: { problems: [misspelt] } })),
+    revert: async (to) => ({ plan: await planOf(store, nothing), revision: to + 1 }),
+  } satisfies Partial<ControlApi>
+}
+
+const misspelt: Problem = {
+  severity: 'error',
+  code: 'config.unknown_key',
+  object: 'Route/books',
+  path: ['macth'],
+  message: 'is not a known key',
+  location: { file: 'headgate.yaml', line: 3, column: 5 },
+}
+
+async function planOf(store: Store, request: ChangeRequest): Promise<Plan> {
+  const { revision, resources } = await store.all(defaultWorkspace)
+  if (request.baseRevision !== undefined && request.baseRevision !== revision)
+    throw new HeadgateError('admin.plan_outdated')
+  const present = new Set(resources.map(objectOf))
+  for (const input of request.puts) judge(input)
+  const changes: PlannedChange[] = [
+    ...request.puts.map(
+      (put): PlannedChange => ({
+        action: present.has(objectOf(put)) ? 'change' : 'create',
+        key: { workspace: defaultWorkspace, kind: put.kind, name: put.name },
+        fields: [{ path: 'labels', after: {} }],
+        effects: [],
+      }),
+    ),
+    ...request.deletes.map(
+      (key): PlannedChange => ({ action: 'delete', key, fields: [], effects: [] }),
+    ),
+  ]
+  const count = (action: string) => changes.filter((change) => change.action === action).length
+  return {
+    baseRevision: revision,
+    changes,
+    counts: {
+      create: count('create'),
+      change: count('change'),
+      delete: count('delete'),
+      unchanged: 0,
+      onlyOnServer: 0,
+    },
+    warnings: request.puts.filter(({ name }) => name === 'shadowed').map(shadowed),
+  }
 }
 
 const nothing: ChangeRequest = { puts: [], deletes: [], managedBy: 'api' }
