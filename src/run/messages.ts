@@ -2,10 +2,13 @@
 import type { LeaseSet } from '../accounts/leases.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
 import type { MetricPage } from '../telemetry/metrics/pages.ts'
+import type { Transport } from '../wire/tcp/open-stream.ts'
 
 export type WorkerStart = {
   readonly workerIndex: number
   readonly listen: { readonly host: string; readonly port: number; readonly isPortShared: boolean }
+  /** The wanted one; `socket` is also what an unsound `handle` falls back to. */
+  readonly transport: Transport
   readonly ledgerMemory: SharedArrayBuffer
   readonly ringMemory: SharedArrayBuffer
 }

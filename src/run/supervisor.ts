@@ -10,11 +10,13 @@ import type { HostPort } from '../base/host-port.ts'
 import type { WorkerView } from '../control/control-api.ts'
 import { listenError } from '../proxy/listener.ts'
 import type { MetricPage } from '../telemetry/metrics/pages.ts'
+import type { Transport } from '../wire/tcp/open-stream.ts'
 import type { FromWorker, Publication, ToWorker, WorkerStart } from './messages.ts'
 
 export type SupervisorOptions = {
   readonly workerCount: number
   readonly listen: HostPort
+  readonly transport: Transport
   readonly clock: Clock
   readonly ledgerMemory: SharedArrayBuffer
   readonly telemetry: WorkerTelemetry
@@ -167,6 +169,7 @@ export class Supervisor {
     const workerData: WorkerStart = {
       workerIndex: member.index,
       listen: { host: listen.host, port: this.#port, isPortShared: this.#isPortShared },
+      transport: this.#options.transport,
       ledgerMemory,
       ringMemory: telemetry.openRing(member.index),
     }

@@ -4,7 +4,8 @@ import { ringMemory } from '../base/rings.ts'
 import type { TrafficSummary } from '../control/gateway-options.ts'
 import type { SharedLedger } from '../ledger/shared-ledger.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
-import { type CallReader, type CallTotals, startCallReader } from '../telemetry/calls/reader.ts'
+import { callMetrics } from '../telemetry/calls/call-metrics.ts'
+import { startCallReader } from '../telemetry/calls/reader.ts'
 import { MetricRegistry, type WorkerState } from '../telemetry/metrics/registry.ts'
 import { type SlotName, versionParts } from '../telemetry/slot-names.ts'
 import type { WorkerTelemetry } from './supervisor.ts'
@@ -38,7 +39,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const calls = startCallReader({ clock, log })
   const traffic = registry.openWindow('version')
   addLedgerMetrics(registry, ledger)
-  addCallMetrics(registry, calls)
+  for (const source of callMetrics(calls)) registry.addSource(source)
   return {
     openRing(workerIndex) {
       const memory = ringMemory(ringBytes)
@@ -83,20 +84,6 @@ function slotNamesOf(snapshot: Snapshot): SlotName[] {
     }
   }
   return names
-}
-
-function addCallMetrics(registry: MetricRegistry, calls: CallReader): void {
-  const counter = (name: string, help: string, total: keyof CallTotals) =>
-    registry.addSource({
-      name,
-      type: 'counter',
-      help,
-      read: () => [{ labels: {}, value: calls.totals()[total] }],
-    })
-  counter('call_records_read', 'Call records taken from the workers.', 'recordsRead')
-  counter('call_records_dropped', 'Call records lost because a ring was full.', 'recordsDropped')
-  counter('access_log_lines', 'Lines written to the access log.', 'linesWritten')
-  counter('access_log_lines_dropped', 'Lines lost because the output stalled.', 'linesDropped')
 }
 
 function addLedgerMetrics(registry: MetricRegistry, ledger: SharedLedger): void {

@@ -12,6 +12,7 @@ import { openSharedLedger } from '../ledger/shared-ledger.ts'
 import { DataPlane } from '../proxy/data-plane.ts'
 import { policyCatalog } from '../proxy/policies/catalog.ts'
 import { importPolicyModules } from '../proxy/policies/load-modules.ts'
+import { chooseTransport } from '../wire/tcp/open-stream.ts'
 import { CallWriter } from '../telemetry/calls/call-writer.ts'
 import { WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { callRecorder } from './call-recorder.ts'
@@ -25,6 +26,7 @@ const start = workerData as WorkerStart
 const clock = systemClock()
 const random = systemRandom()
 const metrics = new WorkerMetrics()
+metrics.watchEventLoop(clock)
 const plane = new DataPlane({
   clock,
   random,
@@ -54,18 +56,21 @@ async function handleMessage(message: ToWorker): Promise<void> {
   }
   if (!(await apply(message)) || isListening) return
   isListening = true
+  await chooseTransport(start.transport)
   send({ type: 'listening', port: await plane.listen(start.listen) })
 }
 
 /** True when the snapshot is in force now; otherwise the one before goes on. */
 async function apply(message: Extract<ToWorker, { type: 'snapshot' }>): Promise<boolean> {
   const { snapshot } = message
+  // At once, so that the secrets in the message are nowhere in a form that prints.
+  const leases = new LeaseTable(message.leases)
   try {
     const loaded = await importPolicyModules(snapshot.policyModules, { clock })
     const [problem] = loaded.problems
     if (problem !== undefined) throw new Error(`${problem.path}: ${problem.message}`)
     metrics.addPages(message.metricPages)
-    plane.apply(snapshot, policyCatalog(loaded.definitions), new LeaseTable(message.leases))
+    plane.apply(snapshot, policyCatalog(loaded.definitions), leases)
     send({ type: 'applied', revision: snapshot.revision })
     return true
   } catch (thrown) {
