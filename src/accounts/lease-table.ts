@@ -9,8 +9,9 @@ import type { Lease, LeaseSet } from './leases.ts'
 
 export type LeaseLines = {
   readonly fields: Lease['fields']
-  /** `name: value\r\n` for every field, in one piece. */
+  /** `name: value\r\n` for every field, in one piece, as bytes and as text. */
   readonly bytes: Buffer
+  readonly text: string
 }
 
 export class LeaseTable {
@@ -48,11 +49,16 @@ export class LeaseTable {
 class SealedLines implements LeaseLines {
   readonly #fields: Lease['fields']
   readonly #bytes: Buffer
+  readonly #text: string
 
   constructor(fields: Lease['fields']) {
     this.#fields = fields
-    const text = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-    this.#bytes = Buffer.from(text, 'latin1')
+    this.#text = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    this.#bytes = Buffer.from(this.#text, 'latin1')
+  }
+
+  get text(): string {
+    return this.#text
   }
 
   get fields(): Lease['fields'] {

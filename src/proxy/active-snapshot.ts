@@ -5,7 +5,7 @@
 import { cidrTable } from '../base/cidr.ts'
 import { assert } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
-import type { LeaseTable } from '../accounts/lease-table.ts'
+import type { LeaseLines, LeaseTable } from '../accounts/lease-table.ts'
 import type { Series, WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { type FieldKey, fieldKey } from '../wire/http1/fields.ts'
 import { type Forwarding, forwardingOf } from './forwarding.ts'
@@ -40,7 +40,7 @@ export type Credential =
   | { readonly type: 'none' }
   /** The account has no usable secret. */
   | { readonly type: 'missing'; readonly account: string }
-  | { readonly type: 'lease'; readonly lines: string; readonly removed: readonly FieldKey[] }
+  | { readonly type: 'lease'; readonly lines: LeaseLines; readonly removed: readonly FieldKey[] }
 
 export type ActiveUpstream = {
   readonly entry: UpstreamEntry
@@ -147,11 +147,7 @@ function activateUpstreams(snapshot: Snapshot, services: ActivationServices): Ac
 
 function credentialOf({ account }: VersionEntry, leases: LeaseTable): Credential {
   if (account === undefined) return { type: 'none' }
-  const fields = leases.fieldsOf(account)
-  if (fields === undefined) return { type: 'missing', account }
-  return {
-    type: 'lease',
-    lines: fields.map(([name, value]) => `${name}: ${value}\r\n`).join(''),
-    removed: fields.map(([name]) => fieldKey(name)),
-  }
+  const lines = leases.linesOf(account)
+  if (lines === undefined) return { type: 'missing', account }
+  return { type: 'lease', lines, removed: lines.fields.map(([name]) => fieldKey(name)) }
 }

@@ -287,7 +287,7 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
       authority: this.request.authority,
       requestIdHeader: this.active.forwarding.requestIdKey.name,
     })
-    const lease = credential?.type === 'lease' ? credential.lines : ''
+    const lease = credential?.type === 'lease' ? credential.lines.text : ''
     const edits = this.#requestEdits?.lines() ?? ''
     return composeHead(
       {
