@@ -1,6 +1,7 @@
 /** Finds the files that a glob of `include:` names. */
-import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync } from 'node:fs'
 import { isAbsolute, join, matchesGlob } from 'node:path'
+import { statOf } from './stat.ts'
 
 /** Folder entries looked at for one glob: it may be `/**` by mistake. */
 const entriesMax = 20_000
@@ -68,5 +69,5 @@ function readFolder(path: string): Dirent[] {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  return statOf(path)?.isFile() === true
 }

@@ -25,6 +25,7 @@ import { kinds } from '../../kinds/index.ts'
 import { sentenceFor } from '../problem.ts'
 import { expandItems } from './expand-items.ts'
 import { itemsOf } from './items.ts'
+import { fitsOnLine } from './layout.ts'
 import { keyText, readYaml } from './yaml-tree.ts'
 
 export type FormatOptions = {
@@ -32,7 +33,11 @@ export type FormatOptions = {
   readonly expand?: boolean
 }
 
-const layout = { lineWidth: 100, flowCollectionPadding: true, indentSeq: true } as const
+/** A map or list in brackets that takes more is opened. */
+const lineCharactersMax = 96
+
+// The width is ours to watch: the library would also break text into lines.
+const layout = { lineWidth: 0, flowCollectionPadding: true, indentSeq: true } as const
 
 /** The formatted text. Throws `config.syntax` with `detail.problems` for what is not YAML. */
 export function formatConfig(text: string, options: FormatOptions = {}): string {
@@ -46,14 +51,26 @@ export function formatConfig(text: string, options: FormatOptions = {}): string 
     })
   }
   const documents = documentsOf(text)
+  if (documents.length === 0) return text.trim() === '' ? '' : `${text.trimEnd()}\n`
+  if (documents.some(hasLooseAlias)) throw looseAlias()
   for (const document of documents) {
     if (options.expand === true) expandItems(document)
     settleQuotes(document)
+    openWide(document)
   }
   const unordered = write(documents, text)
   for (const document of documents) orderKeys(document)
+  // Sorting may have put an alias before its anchor.
+  if (documents.some(hasLooseAlias)) return unordered
   const ordered = write(documents, text)
   return meansTheSame(unordered, ordered) ? ordered : unordered
+}
+
+function looseAlias(): HeadgateError {
+  return new HeadgateError('config.syntax', {
+    message:
+      'an alias (`*name`) has no anchor (`&name`) above it; put text that begins with `*` in quotes',
+  })
 }
 
 function documentsOf(text: string): Document[] {
@@ -84,13 +101,7 @@ function isJson(text: string): boolean {
 }
 
 function meansTheSame(a: string, b: string): boolean {
-  const values = [a, b].map((text) =>
-    documentsOf(text).map((document) =>
-      // A document with errors equals nothing: an alias may have lost its anchor.
-      document.errors.length > 0 || hasLooseAlias(document) ? Symbol('broken') : plain(document),
-    ),
-  )
-  return isDeepStrictEqual(values[0], values[1])
+  return isDeepStrictEqual(documentsOf(a).map(plain), documentsOf(b).map(plain))
 }
 
 function hasLooseAlias(document: Document): boolean {
@@ -121,6 +132,15 @@ function settleQuotes(document: Document): void {
   })
 }
 
+function openWide(document: Document): void {
+  visit(document, {
+    Collection: (_, node, ancestors) => {
+      const indent = 2 * ancestors.filter((each) => isMap(each) || isSeq(each)).length
+      if (node.flow === true && !fitsOnLine(node, lineCharactersMax - indent)) node.flow = false
+    },
+  })
+}
+
 type Schema = s.core.$ZodType
 
 function orderKeys(document: Document): void {
@@ -128,30 +148,35 @@ function orderKeys(document: Document): void {
   if (!isMap(root)) return
   moveToFront(root, 'version')
   for (const kind of kinds) {
-    for (const item of itemsOf(root, kind)) orderItem(item, kind)
+    const isEntry = kind.isSingleton !== true
+    for (const item of itemsOf(root, kind)) orderItem(item, kind, { isEntry })
   }
 }
 
-function orderItem(item: YAMLMap, kind: KindDefinition): void {
+function orderItem(item: YAMLMap, kind: KindDefinition, place: { isEntry: boolean }): void {
   const metadata = alternativesOf(metadataSchema)
   const spec = alternativesOf(kind.spec)
-  sortPairs(item, [...knownKeysOf(metadata), ...knownKeysOf(spec)])
+  sortPairs(item, [...knownKeysOf(metadata), ...knownKeysOf(spec)], place)
   for (const { key, value } of item.items) orderBelow(value, childrenOf(spec, keyText(key) ?? ''))
 }
 
-function orderBelow(node: unknown, schemas: readonly Schema[]): void {
+function orderBelow(node: unknown, schemas: readonly Schema[], place = { isEntry: false }): void {
   if (isSeq(node)) {
-    for (const item of node.items) orderBelow(item, childrenOf(schemas, 0))
+    for (const item of node.items) orderBelow(item, childrenOf(schemas, 0), { isEntry: true })
     return
   }
   if (!isMap(node)) return
-  if (isClosedMap(schemas)) sortPairs(node, knownKeysOf(schemas))
+  if (isClosedMap(schemas)) sortPairs(node, knownKeysOf(schemas), place)
   for (const { key, value } of node.items)
     orderBelow(value, childrenOf(schemas, keyText(key) ?? ''))
 }
 
 /** Known keys in their order; merges before them, others behind, both as they were. */
-function sortPairs(map: YAMLMap, order: readonly string[]): void {
+function sortPairs(
+  map: YAMLMap,
+  order: readonly string[],
+  { isEntry }: { isEntry: boolean },
+): void {
   const rank = (pair: Pair): number => {
     const key = keyText(pair.key) ?? ''
     if (key === '<<') return -1
@@ -160,17 +185,24 @@ function sortPairs(map: YAMLMap, order: readonly string[]): void {
   }
   const before = map.items[0]
   map.items = map.items.toSorted((a, b) => rank(a) - rank(b))
-  moveComment(map, before)
+  if (isEntry) liftComment(map)
+  else if (map.items[0] !== before) lowerComment(map, before)
+}
+
+/** What stands above the first key of an entry of a list would come to stand behind its dash. */
+function liftComment(map: YAMLMap): void {
+  const key = map.items[0]?.key
+  if (!isScalar(key) || typeof key.commentBefore !== 'string' || map.flow === true) return
+  map.commentBefore = [map.commentBefore ?? [], key.commentBefore].flat().join('\n')
+  key.commentBefore = undefined
 }
 
 /**
  * The comment above the first key belongs to the map in the tree. When another key comes first
  * now, the comment stays with the key it was written for.
  */
-function moveComment(map: YAMLMap, wasFirst: Pair | undefined): void {
-  const isMoved = wasFirst !== undefined && map.items[0] !== wasFirst
-  if (!isMoved || !isScalar(wasFirst.key) || typeof map.commentBefore !== 'string') return
-  if (map.flow === true) return
+function lowerComment(map: YAMLMap, wasFirst: Pair | undefined): void {
+  if (!isScalar(wasFirst?.key) || typeof map.commentBefore !== 'string' || map.flow === true) return
   wasFirst.key.commentBefore = map.commentBefore
   map.commentBefore = undefined
 }

@@ -7,6 +7,7 @@ import { findFiles } from './find-files.ts'
 import { fileBytesMax, fileCountMax } from './limits.ts'
 import { type ParsedConfig, parseConfig } from './parse.ts'
 import { type Include, readContent } from './sections.ts'
+import { statOf } from './stat.ts'
 import { ValueReader } from './to-values.ts'
 import type { Environment } from './variables.ts'
 import { readYaml, type SourceFile } from './yaml-tree.ts'
@@ -36,15 +37,14 @@ export type ConfigFiles = {
 
 /** Changes whenever the file or folder may have changed; links are followed. */
 export function stampOf(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  const stat = statOf(path)
   return stat === undefined ? 'none' : `${stat.ino}/${stat.size}/${stat.mtimeNs}`
 }
 
 /** Reads the texts only, without judging them. */
 export function readConfigFiles(path: string): ConfigFiles {
   const collector = new Collector()
-  const stat = statSync(path, { throwIfNoEntry: false })
-  if (stat?.isDirectory() === true) collector.addFolder(path)
+  if (statOf(path)?.isDirectory() === true) collector.addFolder(path)
   else collector.addFile(path)
   return collector.result()
 }
@@ -168,7 +168,7 @@ function reasonOf(thrown: unknown): string {
 /** The globs of a file, found without filling in variables: an include has none. */
 function includesOf(file: SourceFile): Include[] {
   // Most files include nothing; they are spared a second reading.
-  if (!/^\s*[{"']?\s*["']?include["']?\s*:/m.test(file.text)) return []
+  if (!/\binclude["']?\s*:/.test(file.text)) return []
   const tree = readYaml(file)
   const reader = new ValueReader(tree, {}, { valuesLeft: 100_000 })
   return tree.roots.flatMap((root) => readContent(tree, root, reader).includes)

@@ -1,7 +1,8 @@
 /** Writes resources as a configuration file that is read back to exactly the same resources. */
-import { Document, isMap, isScalar, isSeq, type Node, Scalar, visit } from 'yaml'
+import { Document, isMap, isSeq, Scalar, visit } from 'yaml'
 import type { KindDefinition, Resource } from '../../kinds/define-kind.ts'
 import { kinds } from '../../kinds/index.ts'
+import { fitsOnLine } from './layout.ts'
 import { singletonKey } from './sections.ts'
 import { escapeVariables } from './variables.ts'
 
@@ -68,25 +69,21 @@ function layOut(document: Document): void {
       // The document, its map, the pair of a section, the list, the entry: those stay in lines.
       const isBelowEntry = ancestors.filter((each) => isMap(each) || isSeq(each)).length >= 2
       const isEntry = isMap(node) && isSeq(ancestors.at(-1)) && ancestors.length === 4
-      if (node.items.length === 0 || (isBelowEntry && !isEntry && fitsOnLine(node)))
+      // Each map of a list gets a line of its own, without braces when all have one key.
+      const isListOfMaps = isSeq(node) && node.items.some(isMap)
+      const isInline =
+        isBelowEntry && !isEntry && !isListOfMaps && !isLoneKey(node, ancestors.at(-1))
+      if (node.items.length === 0 || (isInline && fitsOnLine(node, lineCharactersMax)))
         node.flow = true
     },
   })
 }
 
-function fitsOnLine(node: Node): boolean {
-  let hasLines = false
-  visit(node, {
-    Scalar: (_, scalar) => {
-      if (typeof scalar.value === 'string' && scalar.value.includes('\n')) hasLines = true
-    },
-  })
-  return !hasLines && widthOf(node) <= lineCharactersMax
-}
-
-function widthOf(node: unknown): number {
-  if (isScalar(node)) return String(node.value).length
-  if (isSeq(node)) return 2 + node.items.reduce<number>((sum, item) => sum + widthOf(item) + 2, 0)
-  if (!isMap(node)) return 0
-  return 4 + node.items.reduce((sum, { key, value }) => sum + widthOf(key) + widthOf(value) + 4, 0)
+function isLoneKey(node: unknown, parent: unknown): boolean {
+  const items = isSeq(parent) ? parent.items : []
+  return (
+    isMap(node) &&
+    items.length > 0 &&
+    items.every((each) => !isMap(each) || each.items.length === 1)
+  )
 }
