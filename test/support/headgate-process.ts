@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+/** Far longer than anything takes, so that a test that waits in vain says for what. */
+const sayMsMax = 30_000
+
 const binary = fileURLToPath(new URL('../../bin/headgate', import.meta.url))
 
 export type Ended = {
@@ -102,9 +105,10 @@ function follow(child: ChildProcess): HeadgateProcess {
         }
         listeners.add(look)
         look()
-        void ended.then(({ exitCode }) =>
-          reject(new Error(`ended with ${exitCode} before ${pattern}:\n${stdout}\n${stderr}`)),
-        )
+        const fail = (what: string) =>
+          reject(new Error(`${what} before ${pattern}:\n${stdout}\n${stderr}`))
+        void ended.then(({ exitCode }) => fail(`ended with ${exitCode}`))
+        AbortSignal.timeout(sayMsMax).addEventListener('abort', () => fail('too much time went by'))
       })
     },
   }

@@ -67,12 +67,14 @@ async function apply(input: ApplyInput, context: CommandContext): Promise<ExitCo
   const { body, plan } = await prepare(input, context)
   for (const warning of plan.warnings) terminal.say(`warning: ${problemLine(warning)}`)
   terminal.say(renderPlan(plan, 'normal', terminal.paint.err))
-  if (!hasDifference(plan)) {
+  const isEmpty = !hasDifference(plan)
+  // A reviewed plan is sent even when it is empty: only the gateway knows whether it still holds.
+  if (isEmpty && input.plan === undefined) {
     if (input.output === 'json') terminal.out(toJson({ plan, revision: plan.baseRevision }))
     return exitCodes.ok
   }
   checkPrune(plan, input, terminal.isInteractive)
-  if (!input.yes && !(await confirm(context))) {
+  if (!input.yes && !isEmpty && !(await confirm(context))) {
     terminal.warn('nothing was changed')
     return exitCodes.error
   }

@@ -35,8 +35,8 @@ test('the demo serves real traffic, and its keys upgrade, break and roll back', 
   equal(answer.headers.get('x-bookshop-version'), 'v1')
   match(banner, /owner-token-of-the-test/)
 
+  terminal.stdin.write('u\nu\nu\nu\n')
   for (const percent of [5, 25, 50, 100]) {
-    terminal.stdin.write('u\n')
     await terminal.said(new RegExp(`${percent} % of the traffic goes to v2 now`))
   }
   await terminal.said(/v1 0 % {2}v2 100 % \(set 0\/100\)/)

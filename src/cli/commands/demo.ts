@@ -77,11 +77,15 @@ async function play(
 ): Promise<ExitCode> {
   const end = Promise.withResolvers<ExitCode>()
   const screen = openScreen(world, { deps, terminal })
+  // One key after the other: `uu` is two steps, although the first one takes its time.
+  let pressed = Promise.resolve()
   const keys = readKeys(deps.stdin, (key) => {
     if (key === 'q') return end.resolve(exitCodes.ok)
-    void press(key, world).then(screen.tell, (thrown: unknown) =>
-      reportError(thrown, terminal, 'headgate demo'),
-    )
+    pressed = pressed
+      .then(() => press(key, world))
+      .then(screen.tell, (thrown: unknown) => {
+        reportError(thrown, terminal, 'headgate demo')
+      })
   })
   const signals = deps.onSignal(['SIGINT', 'SIGTERM'], () => end.resolve(exitCodes.ok))
   const timer =

@@ -123,6 +123,8 @@ export async function startFakeGateway(options: GatewayOptions): Promise<FakeGat
   })
   const control = controlWith({
     async act(_key, verb, input) {
+      // As slow as a real one, which asks its workers: keys pressed meanwhile must wait.
+      await new Promise((resolve) => setImmediate(resolve))
       acts.push({ verb, input })
       const share = parseShare(setSplit.parse(input).weights.v2 ?? '0%') ?? 0
       v2Share = share / 10_000
