@@ -20,7 +20,11 @@ const exitCode = await runCli(process.argv.slice(2), {
   startGateway: (options) => startGateway(options, version),
   onSignal(signals, handler) {
     for (const signal of signals) process.on(signal, handler)
-    return { close: () => signals.forEach((signal) => process.off(signal, handler)) }
+    return {
+      close: () => {
+        for (const signal of signals) process.off(signal, handler)
+      },
+    }
   },
 })
 process.exit(exitCode)

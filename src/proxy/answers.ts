@@ -56,6 +56,9 @@ export function textAnswer(
   return { status, fields, body: typeof body === 'string' ? Buffer.from(body) : Buffer.from(body) }
 }
 
+const okLine = 'HTTP/1.1 200 OK\r\n'
+
 export function statusLine(status: number, reason = STATUS_CODES[status] ?? ''): string {
+  if (status === 200 && reason === 'OK') return okLine
   return `HTTP/1.1 ${status} ${reason}\r\n`
 }

@@ -3,6 +3,7 @@ import type { IdSource } from './forwarding.ts'
 
 const counterModulus = 0x1_0000_0000
 const poolBytes = 4_096
+const zeros = '0'.repeat(32)
 
 /**
  * Ids made once per request, so cheaply. A request id is a random prefix per worker start and a
@@ -15,7 +16,7 @@ export function createIds(random: Random): IdSource {
   let position = 0
   return {
     requestId() {
-      counter = (counter + 1) % counterModulus
+      counter = (counter + 1) >>> 0
       return `${prefix}${counter.toString(16).padStart(8, '0')}`
     },
     hex(digits) {
@@ -26,7 +27,7 @@ export function createIds(random: Random): IdSource {
       const text = pool.slice(position, position + digits)
       position += digits
       // All zero means "none" in a trace context; one in 2^64 at the least.
-      return /^0+$/.test(text) ? '1'.padStart(digits, '0') : text
+      return text === zeros.slice(0, digits) ? '1'.padStart(digits, '0') : text
     },
   }
 }

@@ -36,6 +36,9 @@ const plane = new DataPlane({
   log: (line) => send({ type: 'log', line }),
 })
 
+// Heads and small bodies are cut from shared slabs; larger slabs mean fewer allocations.
+Buffer.poolSize = 128 * 1_024
+
 let isListening = false
 /** Messages are worked off one after the other: a snapshot may have to load modules. */
 let work: Promise<void> = Promise.resolve()

@@ -5,6 +5,9 @@
 import { cachedFieldKey, type FieldKey, isNameAt, knownFieldCount } from './fields.ts'
 
 const positionsPerField = 4
+/** More than there can be fields in a head. */
+const indexRange = 1_024
+const scanMax = 2 ** 31 - 2 * indexRange
 const noBytes = Buffer.alloc(0)
 
 export class Head {
@@ -34,7 +37,10 @@ export class Head {
   readonly #positions: Int32Array
   readonly #hashes: Int32Array
   readonly #ids: Uint8Array
-  readonly #firstByKnownId = new Int16Array(knownFieldCount)
+  /** Index of the first field per known id, with the scan it belongs to in the upper bits. */
+  readonly #firstByKnownId = new Int32Array(knownFieldCount)
+  /** Number of the scan: a new one makes every older entry above void without touching it. */
+  #scan = 0
 
   constructor(fieldCountMax: number) {
     this.fieldCountMax = fieldCountMax
@@ -50,7 +56,11 @@ export class Head {
     this.end = start
     this.fieldCount = 0
     this.duplicates = 0
-    this.#firstByKnownId.fill(-1)
+    this.#scan += indexRange
+    if (this.#scan > scanMax) {
+      this.#firstByKnownId.fill(0)
+      this.#scan = indexRange
+    }
   }
 
   /** Lets go of the received bytes, so that a pooled head keeps no memory alive. */
@@ -78,8 +88,8 @@ export class Head {
     this.#hashes[index] = hash
     this.#ids[index] = knownId
     if (knownId === 0) return
-    if (this.#firstByKnownId[knownId] === -1) this.#firstByKnownId[knownId] = index
-    else this.duplicates |= 1 << knownId
+    if (this.hasKnown(knownId)) this.duplicates |= 1 << knownId
+    else this.#firstByKnownId[knownId] = this.#scan + index
   }
 
   nameStart(index: number): number {
@@ -114,11 +124,12 @@ export class Head {
 
   /** Index of the first field with this known id, -1 when absent. */
   indexOfKnown(knownId: number): number {
-    return this.#firstByKnownId[knownId] ?? -1
+    const first = (this.#firstByKnownId[knownId] ?? 0) - this.#scan
+    return first < 0 ? -1 : first
   }
 
   hasKnown(knownId: number): boolean {
-    return this.#firstByKnownId[knownId] !== -1
+    return (this.#firstByKnownId[knownId] ?? 0) >= this.#scan
   }
 
   isDuplicate(knownId: number): boolean {
@@ -145,7 +156,7 @@ export class Head {
   }
 
   knownValue(knownId: number): string | undefined {
-    const index = this.#firstByKnownId[knownId] ?? -1
+    const index = this.indexOfKnown(knownId)
     return index === -1 ? undefined : this.valueAt(index)
   }
 

@@ -43,9 +43,15 @@ const badField = refuse('wire.bad_field')
 const badLineEnding = refuse('wire.bad_line_ending')
 
 const methodLengthMax = 32
-const methodNames = new Map<string, string>()
-for (const name of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']) {
-  methodNames.set(name, name)
+
+/** Most requests are GET; they get by without making a string. */
+function isGet(bytes: Buffer, start: number, end: number): boolean {
+  return (
+    end - start === 3 &&
+    bytes[start] === 0x47 &&
+    bytes[start + 1] === 0x45 &&
+    bytes[start + 2] === 0x54
+  )
 }
 
 /** Scans a request head that begins at `start`; needs the bytes up to the empty line in one piece. */
@@ -93,8 +99,7 @@ function scanRequestLine(
   if (position - start > methodLengthMax) return refuse('wire.bad_method')
   if (position >= end) return incomplete
   if (position === start || bytes[position] !== SP) return refuse('wire.bad_method')
-  const method = bytes.toString('latin1', start, position)
-  head.method = methodNames.get(method) ?? method
+  head.method = isGet(bytes, start, position) ? 'GET' : bytes.toString('latin1', start, position)
   head.targetStart = ++position
   while (position < end && targetBytes[bytes[position] ?? 0] === 1) position++
   if (position - head.targetStart > limits.targetBytesMax) return refuse('wire.target_too_long')

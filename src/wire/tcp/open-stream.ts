@@ -53,7 +53,10 @@ export function isHandleStreamSound(): Promise<boolean> {
     })
     server.listen({ host: '127.0.0.1', port: 0 }, () => {
       const address = server.address()
-      if (typeof address !== 'object' || address === null) return end(false)
+      if (typeof address !== 'object' || address === null) {
+        end(false)
+        return
+      }
       const socket = connect({ host: '127.0.0.1', port: address.port })
       socket.setTimeout(probeMsMax, () => end(false))
       sockets.push(socket)
@@ -66,7 +69,10 @@ export function isHandleStreamSound(): Promise<boolean> {
 
 function send(socket: Socket, pattern: Buffer, end: (isSound: boolean) => void): void {
   const stream = openHandleStream(socket)
-  if (stream === undefined) return end(false)
+  if (stream === undefined) {
+    end(false)
+    return
+  }
   stream.setHandler({ onBytes: () => end(false), onEnd: ignore, onDrain: ignore, onClose: ignore })
   stream.write(pattern)
   stream.end()
@@ -74,7 +80,10 @@ function send(socket: Socket, pattern: Buffer, end: (isSound: boolean) => void):
 
 function compareReceived(socket: Socket, pattern: Buffer, end: (isSound: boolean) => void): void {
   const stream = openHandleStream(socket)
-  if (stream === undefined) return end(false)
+  if (stream === undefined) {
+    end(false)
+    return
+  }
   const parts: Buffer[] = []
   stream.setHandler({
     onBytes: (bytes) => void parts.push(bytes),

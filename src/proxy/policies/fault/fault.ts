@@ -25,9 +25,18 @@ const config = s
   .strictObject({
     share: s.share().describe('How many of the requests are hit, such as `5%`.'),
     delay: s
-      .union([delay, s.strictObject({ min: delay, max: delay })], {
-        error: 'must be a duration such as `200ms`, at most 30s, or `{ min: 100ms, max: 2s }`',
-      })
+      .union(
+        [
+          delay,
+          s.strictObject({
+            min: delay.describe('Shortest wait.'),
+            max: delay.describe('Longest wait.'),
+          }),
+        ],
+        {
+          error: 'must be a duration such as `200ms`, at most 30s, or `{ min: 100ms, max: 2s }`',
+        },
+      )
       .optional()
       .describe('Wait this long first: fixed, or evenly spread between `min` and `max`.'),
     abort: s
