@@ -3,10 +3,14 @@ import { admitParsed } from '../../src/control/admission/admit.ts'
 import { parseConfig } from '../../src/control/files/parse.ts'
 import type { Resource } from '../../src/kinds/define-kind.ts'
 import { policyCatalog } from '../../src/proxy/policies/catalog.ts'
+import type { PolicyCatalog } from '../../src/proxy/policies/define-policy.ts'
 
 /** Throws with every problem when the configuration is refused. */
-export function resourcesOfYaml(text: string): readonly Resource[] {
-  const admission = admitParsed(parseConfig([{ name: 'in.yaml', text }], {}), policyCatalog())
+export function resourcesOfYaml(
+  text: string,
+  catalog: PolicyCatalog = policyCatalog(),
+): readonly Resource[] {
+  const admission = admitParsed(parseConfig([{ name: 'in.yaml', text }], {}), catalog)
   if (admission.ok) return admission.resources
   const problems = admission.problems.map(
     ({ location, object, message }) => `${location?.line ?? '?'}: ${object ?? ''} ${message}`,
