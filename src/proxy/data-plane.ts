@@ -17,6 +17,7 @@ import {
 } from '../wire/http1/server-connection.ts'
 import type { Inbound, InboundListener } from '../wire/inbound.ts'
 import type { ByteStream } from '../wire/tcp/byte-stream.ts'
+import { connectStream } from '../wire/tcp/connect.ts'
 import { type ActivationServices, ActiveSnapshot } from './active-snapshot.ts'
 import { problemAnswer, statusLine } from './answers.ts'
 import { Exchange } from './exchange.ts'
@@ -33,6 +34,8 @@ export type DataPlaneServices = {
   readonly random: Random
   readonly ledger: Ledger
   readonly metrics: WorkerMetrics
+  /** How connections to endpoints are opened; default over TCP. */
+  readonly connect?: typeof connectStream
   /** Writes the call record of an exchange that has ended. */
   record(exchange: Exchange, durationUs: number): void
   log(line: string): void
@@ -47,6 +50,7 @@ const upstreamHeadBytesMax = 65_536
 export class DataPlane {
   readonly #services: DataPlaneServices
   readonly #proxyServices: ProxyServices
+  readonly #connectionServices: ServerConnectionServices
   readonly #connections = new Set<ServerConnection>()
   readonly #endpoints: EndpointDirectory
   readonly #sweepTimer: Timer
@@ -77,6 +81,7 @@ export class DataPlane {
       log: services.log,
     }
     this.#endpoints = new EndpointDirectory({
+      connect: services.connect ?? connectStream,
       heads: new HeadPool({ fieldCountMax: upstreamFieldCountMax, idleMax: idleHeadsMax }),
       limits: { headBytesMax: upstreamHeadBytesMax, targetBytesMax: 0 },
       coarseNow: () => this.#coarseNowMs,
@@ -86,6 +91,7 @@ export class DataPlane {
         onConnectFailed: () => metrics.count('upstreamConnectionsFailed'),
       },
     })
+    this.#connectionServices = this.#makeConnectionServices()
     this.#sweepTimer = clock.every(sweepPeriodMs, () => this.#sweep())
   }
 
@@ -139,12 +145,12 @@ export class DataPlane {
 
   async listen(options: ListenOptions): Promise<number> {
     assert(this.#active !== undefined, 'a worker listens after its first snapshot')
-    const services = this.#connectionServices()
-    this.#listener = await listen(options, (stream) => this.#accept(stream, services))
+    this.#listener = await listen(options, (stream) => this.accept(stream))
     return this.#listener.port
   }
 
-  #accept(stream: ByteStream, services: ServerConnectionServices): void {
+  /** Serves a connection, wherever it comes from. */
+  accept(stream: ByteStream): void {
     const connectionsMax = this.#active?.snapshot.gateway.limits.connectionsMax ?? 0
     if (this.#isDraining || this.#connections.size >= connectionsMax) {
       this.#services.metrics.count('connectionsRefused')
@@ -152,11 +158,11 @@ export class DataPlane {
       return
     }
     this.#services.metrics.count('connectionsAccepted')
-    this.#connections.add(new ServerConnection(stream, services))
+    this.#connections.add(new ServerConnection(stream, this.#connectionServices))
     this.#services.metrics.setOpenConnections(this.#connections.size)
   }
 
-  #connectionServices(): ServerConnectionServices {
+  #makeConnectionServices(): ServerConnectionServices {
     return {
       heads: () => this.#clientHeads,
       settings: () => this.#requiredSettings(),

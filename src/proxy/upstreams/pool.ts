@@ -7,7 +7,7 @@ import { ClientConnection, type ClientConnectionOwner } from '../../wire/http1/c
 import type { HeadPool } from '../../wire/http1/head.ts'
 import type { HeadLimits } from '../../wire/http1/scan.ts'
 import type { ByteStream } from '../../wire/tcp/byte-stream.ts'
-import { type ConnectTarget, connectStream } from '../../wire/tcp/connect.ts'
+import type { ConnectTarget, connectStream } from '../../wire/tcp/connect.ts'
 
 export type PoolWaiter = {
   onConnection(connection: ClientConnection): void
@@ -22,6 +22,8 @@ export type ConnectFailure = {
 export type PoolSettings = {
   readonly target: ConnectTarget
   readonly connectionsMax: number
+  /** `connectStream`, or what simulations and benchmarks put in its place. */
+  readonly connect: typeof connectStream
   readonly heads: HeadPool
   readonly limits: HeadLimits
   coarseNow(): number
@@ -108,7 +110,7 @@ export class ConnectionPool implements ClientConnectionOwner {
   }
 
   #connect(): void {
-    const { cancel } = connectStream(this.#settings.target, {
+    const { cancel } = this.#settings.connect(this.#settings.target, {
       onConnected: (stream) => {
         this.#attempts.delete(attempt)
         this.#onConnected(stream)
