@@ -43,6 +43,11 @@ export type DataPlaneServices = {
 
 /** Resolution of every time limit on the wire. */
 export const sweepPeriodMs = 100
+/**
+ * For this long a drain only says `connection: close` with every answer. Closing idle connections at
+ * once would lose requests that were sent before and are still in the kernel or on their way.
+ */
+export const drainAnnounceMs = 250
 const idleHeadsMax = 4_096
 const upstreamFieldCountMax = 256
 const upstreamHeadBytesMax = 65_536
@@ -152,7 +157,7 @@ export class DataPlane {
   /** Serves a connection, wherever it comes from. */
   accept(stream: ByteStream): void {
     const connectionsMax = this.#active?.snapshot.gateway.limits.connectionsMax ?? 0
-    if (this.#isDraining || this.#connections.size >= connectionsMax) {
+    if (this.#connections.size >= connectionsMax) {
       this.#services.metrics.count('connectionsRefused')
       stream.destroy()
       return
@@ -218,9 +223,11 @@ export class DataPlane {
   /** Stops accepting and lets exchanges finish; resolves with the number of connections cut off at the end. */
   async drain(budgetMs: number): Promise<number> {
     this.#isDraining = true
+    const announceMs = Math.min(drainAnnounceMs, budgetMs)
+    await new Promise<void>((resolve) => this.#services.clock.after(announceMs, resolve))
     this.#listener?.close()
     for (const connection of this.#connections) connection.drain()
-    await this.#emptyWithin(budgetMs)
+    await this.#emptyWithin(budgetMs - announceMs)
     const cutOff = this.#connections.size
     this.close()
     return cutOff
