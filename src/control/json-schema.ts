@@ -107,12 +107,25 @@ function convert(schema: s.ZodType, { target, entryRef }: Context): JsonSchema {
       unrepresentable: 'any',
       override({ zodSchema, jsonSchema, path }) {
         if (zodSchema === policyEntrySchema) replaceContent(jsonSchema, entryRef)
-        else adaptToFiles(jsonSchema, { isKey: path.at(-1) === 'propertyNames' })
+        else restoreMeta(zodSchema, jsonSchema)
+        adaptToFiles(jsonSchema, { isKey: path.at(-1) === 'propertyNames' })
       },
     }),
   }
   delete converted.$schema
   return converted
+}
+
+/**
+ * Our transforms only settle how a thing is written, such as the case of letters, so that examples
+ * and defaults hold for the input as well; zod leaves them out there, as it cannot know that.
+ */
+function restoreMeta(zodSchema: s.core.$ZodType, schema: s.core.JSONSchema.BaseSchema): void {
+  const meta = s.globalRegistry.get(zodSchema)
+  for (const key of ['examples', 'default'] as const) {
+    if (meta?.[key] !== undefined && schema[key] === undefined)
+      Object.assign(schema, { [key]: meta[key] })
+  }
 }
 
 function replaceContent(target: object, content: JsonSchema): void {

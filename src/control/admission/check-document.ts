@@ -54,7 +54,7 @@ export function checkDocument(document: AnyDocument, catalog: PolicyCatalog): Ch
   return {
     ok: false,
     problems: flaws.map((flaw) => problemOf(document, flaw)),
-    remainder: remainderOf(document, definition, flaws),
+    remainder: remainderOf(document, definition, spec.ok ? [] : spec.ownFlaws),
   }
 }
 
@@ -94,7 +94,12 @@ function checkMetadata(document: AnyDocument, definition: KindDefinition) {
 
 type CheckedSpec =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly flaws: readonly Flaw[] }
+  | {
+      readonly ok: false
+      readonly flaws: readonly Flaw[]
+      /** Those of the spec itself, without those of the configs of policies. */
+      readonly ownFlaws: readonly Flaw[]
+    }
 
 function checkSpec(
   document: AnyDocument,
@@ -108,7 +113,7 @@ function checkSpec(
       const entries = writtenEntries(valueAt(document.spec, list))
       return checkPolicies(entries, { document, list, catalog }).flaws
     })
-    return { ok: false, flaws: [...checked.flaws, ...flaws] }
+    return { ok: false, flaws: [...checked.flaws, ...flaws], ownFlaws: checked.flaws }
   }
   let spec = definition.expand(checked.value)
   const flaws: Flaw[] = []
@@ -119,7 +124,7 @@ function checkSpec(
     flaws.push(...result.flaws)
     spec = withValueAt(spec, list, result.entries)
   }
-  return flaws.length === 0 ? { ok: true, value: spec } : { ok: false, flaws }
+  return flaws.length === 0 ? { ok: true, value: spec } : { ok: false, flaws, ownFlaws: [] }
 }
 
 /** The entries of a list; undefined where one is not well-formed by itself. */
