@@ -37,6 +37,8 @@ export const policyListSchema = s.array(policyEntrySchema).max(64)
 
 export type PolicyListInput = s.infer<typeof policyListSchema>
 
+const setName = s.name()
+
 type EntryProblem = ReturnType<typeof issueOf>
 
 const entryForms = 'must be a policy such as `rate-limit: { limit: 100/min }`, or `set: NAME`'
@@ -81,7 +83,7 @@ function setProblems(entries: Entries): EntryProblem[] {
   if (entries.length > 1 || first === undefined) {
     return [problem([], 'must hold one policy or set; start a new list entry (`-`) for the next')]
   }
-  const checked = s.name().safeParse(first[1])
+  const checked = setName.safeParse(first[1])
   return checked.success ? [] : [problem([first[0]], 'must be the name of a policy set')]
 }
 

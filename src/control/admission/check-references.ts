@@ -167,8 +167,15 @@ function walk(start: string, { byObject, finished, problems }: CycleSearch): voi
   }
 }
 
+/** Objects of a circle that are named; a longer one is shown from both ends. */
+const circleListedMax = 6
+
 function cycle(candidate: Candidate, reference: Reference, names: readonly string[]): Problem {
-  const message = names.length === 2 ? 'refers to itself' : `closes a circle: ${names.join(' → ')}`
+  const shown =
+    names.length <= circleListedMax + 1
+      ? names
+      : [...names.slice(0, circleListedMax), '…', ...names.slice(-1)]
+  const message = names.length === 2 ? 'refers to itself' : `closes a circle: ${shown.join(' → ')}`
   return problemAt(candidate, {
     severity: 'error',
     code: 'config.reference_cycle',
