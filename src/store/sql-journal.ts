@@ -3,8 +3,8 @@ import { assert } from '../base/errors.ts'
 import { auditBaseName, type ChainLink, chainHash, parseBase } from './audit-chain.ts'
 import { decodeCursor, numberPosition, pageOf, pageSize } from './cursor.ts'
 import { integer, json, keyOf, text } from './rows.ts'
-import { readRevision } from './sql-resources.ts'
 import type { Row, Sql } from './sql.ts'
+import { readRevision } from './sql-resources.ts'
 import type {
   AuditEntry,
   Page,

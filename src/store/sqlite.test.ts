@@ -77,10 +77,14 @@ test('only the owner may read folder and files', () =>
 test('a second opener is refused while the first has the file, and let in afterwards', () =>
   inFolder(async (_, path) => {
     const child = spawn(process.execPath, [childPath, path])
-    await firstOutput(child)
-    await rejects(open(path), hasCode('run.data_dir_locked', /in use by another Headgate/))
-    child.kill('SIGKILL')
-    await once(child, 'exit')
+    try {
+      await firstOutput(child)
+      await rejects(open(path), hasCode('run.data_dir_locked', /in use by another Headgate/))
+    } finally {
+      // It commits for ever, so a test that failed would otherwise never end.
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
     await (await open(path)).close()
   }))
 
@@ -131,7 +135,10 @@ test('an audit entry that was altered, removed or moved in breaks the chain', ()
       database.exec(tampering)
       database.close()
       const again = await open(path)
-      equal((await verifyAudit(again)).ok, false, tampering)
+      const verdict = await verifyAudit(again)
+      equal(verdict.ok, false, tampering)
+      const isGap = tampering.includes('sequence = 3') && tampering.startsWith('DELETE')
+      if (isGap) match(verdict.ok ? '' : verdict.reason, /between 2 and 4 are missing/)
       await again.close()
     }
   }))
@@ -145,9 +152,13 @@ test('killed at any moment, the store has whole commits only and loses none it c
       await firstOutput(child)
       // The child never stops, so a kill after a varying number of commits hits varying moments.
       const enough = confirmed() + Math.floor(random.fraction() * 40)
-      while (confirmed() < enough) await once(child.stdout ?? child, 'data')
+      const ended = once(child, 'exit')
+      while (confirmed() < enough) {
+        await Promise.race([once(child.stdout ?? child, 'data'), ended])
+        equal(child.exitCode, null, 'the child failed by itself')
+      }
       child.kill('SIGKILL')
-      await once(child, 'close')
+      await ended
       await checkWhole(path, confirmed())
     }
   }))

@@ -251,6 +251,13 @@ for (const [name, open] of Object.entries(openers)) {
     equal(await store.getValue('source'), undefined)
     equal((await store.audit({ limit: 5 })).items.length, 0)
 
+    // This one fails at its last step, after everything else has been written.
+    const unwritable = [{ action: 'apply', object: '', detail: { count: 1n } }]
+    await rejects(store.commit([put(upstream('a'))], info, { ...extras, audit: unwritable }))
+    deepEqual(await store.runtime(), [])
+    deepEqual(await store.all(defaultWorkspace), { revision: 0, resources: [] })
+    equal(await store.getValue('source'), undefined)
+
     await store.commit([put(upstream('a'))], info, extras)
     deepEqual((await store.runtime())[0]?.state, { epoch: 4 })
     equal(await store.getValue('source'), 'x')
