@@ -138,9 +138,12 @@ function customFlaw(
 /** Known keys are listed in the message only up to this many; a suggestion is shown anyway. */
 const listedKeysMax = 16
 
+/** Unknown keys of one map that are told at once; nobody misspells more. */
+const unknownKeysMax = 50
+
 function unknownKeys(keys: readonly string[], path: Flaw['path'], context: Context): Flaw[] {
   const known = knownKeysOf(schemasAt(context.schema, path))
-  return keys.map((key) => unknownKey([...path, key], known))
+  return keys.slice(0, unknownKeysMax).map((key) => unknownKey([...path, key], known))
 }
 
 /** The flaw of a key that is not among the known ones. */

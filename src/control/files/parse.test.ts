@@ -284,6 +284,19 @@ test('nesting is bounded, and the deepest that is allowed works', () => {
   deepEqual(rest, [])
 })
 
+test('merges that lead from map to map are bounded like nesting', () => {
+  const lines = ['x-0: &a0 { k0: 1 }']
+  for (let level = 1; level <= 10_000; level++)
+    lines.push(`x-${level}: &a${level} { <<: *a${level - 1}, k${level}: 1 }`)
+  const file = (level: number) => `${lines.join('\n')}\napps: [{ <<: *a${level}, name: a }]\n`
+  deepEqual(said(parse(file(60))), [])
+  deepEqual(
+    parse(file(10_000)).problems.map(({ code }) => code),
+    ['config.too_large'],
+  )
+  equal(parse(file(10_000)).documents[0]?.locate(['k0'])?.line, 10_002)
+})
+
 test('files that are too large or too many are refused before they are read', () => {
   const comment = (bytes: number) => `#${'x'.repeat(bytes - 1)}`
   deepEqual(said(parse(comment(fileBytesMax))), [])

@@ -51,6 +51,11 @@ export class ValueReader {
   /** The entries of a map, own ones first, with merges resolved and duplicates reported. */
   entries(map: YAMLMap, depth = 0): Map<string, unknown> {
     const entries = new Map<string, unknown>()
+    // Maps that merge maps that merge maps nest as well, though not in what is written.
+    if (depth > nestingMax) {
+      this.#reportDepth(map)
+      return entries
+    }
     const keyOffsets = new Map<string, number>()
     for (const pair of map.items) {
       if (isMergeKey(pair)) continue
@@ -162,11 +167,7 @@ export class ValueReader {
     if (this.#isExhausted) return false
     this.#budget.valuesLeft--
     if (depth > nestingMax) {
-      this.report(
-        'config.too_large',
-        node,
-        `maps and lists must not be nested deeper than ${nestingMax} levels`,
-      )
+      this.#reportDepth(node)
       return false
     }
     if (this.#budget.valuesLeft < 0) {
@@ -175,6 +176,11 @@ export class ValueReader {
       return false
     }
     return !this.#isAliasBudgetSpent(node)
+  }
+
+  #reportDepth(node: unknown): void {
+    const message = `maps and lists must not be nested deeper than ${nestingMax} levels`
+    this.report('config.too_large', node, message)
   }
 
   #isAliasBudgetSpent(node: unknown): boolean {

@@ -19,7 +19,8 @@ import {
 } from 'yaml'
 import type { Path } from '../../kinds/define-kind.ts'
 import type { Problem, SourceLocation } from '../problem.ts'
-import { fileBytesMax, syntaxErrorsMax } from './limits.ts'
+import { fileBytesMax, nestingMax, syntaxErrorsMax } from './limits.ts'
+import { findDeepNesting } from './nesting.ts'
 import { syntaxMessage } from './syntax-messages.ts'
 
 /** A configuration file as read; `name` is what problems call it. */
@@ -52,6 +53,8 @@ export function readYaml(file: SourceFile): YamlTree {
     place,
   })
   if (Buffer.byteLength(file.text) > fileBytesMax) return failed([tooLarge(file.name)])
+  const deepOffset = findDeepNesting(file.text)
+  if (deepOffset !== undefined) return failed([tooDeep(placeIn(file, deepOffset))])
   const documents: Document.Parsed[] = parseAllDocuments(file.text, {
     version: '1.2',
     lineCounter: lines,
@@ -106,6 +109,17 @@ function firstPerLine(problems: readonly Problem[]): Problem[] {
     lines.add(location?.line ?? 0)
     return isFirst
   })
+}
+
+function tooDeep(location: SourceLocation): Problem {
+  const message = syntaxMessage('RESOURCE_EXHAUSTION', '')
+  return { severity: 'error', code: 'config.syntax', path: [], message, location }
+}
+
+/** The place of an offset in a text that the parser has not seen. */
+function placeIn({ name, text }: SourceFile, offset: number): SourceLocation {
+  const before = text.slice(0, offset).split('\n')
+  return { file: name, line: before.length, column: (before.at(-1) ?? '').length + 1 }
 }
 
 function tooLarge(file: string): Problem {
@@ -232,8 +246,8 @@ function stepInto(
   key: string | number,
   entered: Set<unknown>,
 ): Step | undefined {
-  // Maps that merge each other are refused elsewhere; here they must only not hang.
-  if (entered.has(node)) return undefined
+  // Maps that merge each other, or too many, are refused elsewhere; here they must only not hang.
+  if (entered.has(node) || entered.size > nestingMax) return undefined
   entered.add(node)
   if (isSeq(node)) {
     return typeof key === 'number' && key < node.items.length
