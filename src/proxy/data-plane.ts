@@ -44,8 +44,8 @@ export type DataPlaneServices = {
 /** Resolution of every time limit on the wire. */
 export const sweepPeriodMs = 100
 /**
- * For this long a drain only says `connection: close` with every answer. Closing idle connections at
- * once would lose requests that were sent before and are still in the kernel or on their way.
+ * For this long after a drain began, connections stay open and answers say `connection: close`.
+ * Closing idle ones at once would lose requests that are still in the kernel or on their way.
  */
 export const drainAnnounceMs = 250
 const idleHeadsMax = 4_096
@@ -64,6 +64,7 @@ export class DataPlane {
   #active: ActiveSnapshot | undefined
   #listener: Listener | undefined
   #isDraining = false
+  #acceptedCount = 0
   #coarseNowMs: number
   #httpDate: string
   #dateSecond = 0
@@ -156,6 +157,7 @@ export class DataPlane {
 
   /** Serves a connection, wherever it comes from. */
   accept(stream: ByteStream): void {
+    this.#acceptedCount++
     const connectionsMax = this.#active?.snapshot.gateway.limits.connectionsMax ?? 0
     if (this.#connections.size >= connectionsMax) {
       this.#services.metrics.count('connectionsRefused')
@@ -222,15 +224,36 @@ export class DataPlane {
 
   /** Stops accepting and lets exchanges finish; resolves with the number of connections cut off at the end. */
   async drain(budgetMs: number): Promise<number> {
-    this.#isDraining = true
     const announceMs = Math.min(drainAnnounceMs, budgetMs)
-    await new Promise<void>((resolve) => this.#services.clock.after(announceMs, resolve))
+    const announced = this.#elapsed(announceMs)
+    await this.#acceptWaiting(announceMs)
     this.#listener?.close()
+    // Not before the port is closed: clients that are told to go would come back at once.
+    this.#isDraining = true
+    await announced
     for (const connection of this.#connections) connection.drain()
     await this.#emptyWithin(budgetMs - announceMs)
     const cutOff = this.#connections.size
     this.close()
     return cutOff
+  }
+
+  /**
+   * Returns after a turn of the event loop that brought no connection: those that wait in the kernel
+   * are reset when the listener closes, with the requests that were sent on them.
+   */
+  async #acceptWaiting(budgetMs: number): Promise<void> {
+    const { clock } = this.#services
+    const deadlineMs = clock.now() + budgetMs
+    let countBefore = -1
+    while (countBefore !== this.#acceptedCount && clock.now() < deadlineMs) {
+      countBefore = this.#acceptedCount
+      await this.#elapsed(0)
+    }
+  }
+
+  #elapsed(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#services.clock.after(delayMs, resolve))
   }
 
   #emptyWithin(budgetMs: number): Promise<void> {

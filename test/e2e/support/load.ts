@@ -36,6 +36,8 @@ export type Failure = {
   readonly reason: string
   /** `performance.now()` when all of the request had been handed to the kernel; undefined if never. */
   readonly sentAt: number | undefined
+  /** Whether it was the first request on its connection. */
+  readonly isNewConnection: boolean
 }
 
 export type Load = {
@@ -92,7 +94,8 @@ export function startLoad(options: LoadOptions): Load {
           tally.notConnected += 1
           return
         } else if (outcome.type === 'failed') {
-          tally.failed.push({ reason: outcome.reason, sentAt: outcome.sentAt })
+          const { reason, sentAt, isNewConnection } = outcome
+          tally.failed.push({ reason, sentAt, isNewConnection })
         }
       }
     } finally {

@@ -82,7 +82,7 @@ async function answer(
   }
   const received = Buffer.concat(parts)
   const wait = Number(url.searchParams.get('delay') ?? 0)
-  if (wait > 0) await delay(wait)
+  if (wait > 0) await delay(wait, undefined, { ref: false })
   const size = url.searchParams.get('size')
   const isInspection = url.pathname.endsWith('/inspect')
   const inspection = {
