@@ -28,7 +28,7 @@ export type Inbound = {
   takeBody(): Buffer | undefined
   pauseBody(): void
   resumeBody(): void
-  /** Throws away what remains of the body; the connection closes when that is too much. */
+  /** Throws away what remains of the body, also after the response; closes when that is too much. */
   discardBody(): void
 
   /** Sends a 1xx response. */
@@ -40,7 +40,7 @@ export type Inbound = {
   respond(parts: HeadParts, options: ResponseOptions, body: Buffer | undefined): boolean
   /** More of the body. With `isLast` the exchange has ended: `head` is no longer valid. */
   writeBody(bytes: Buffer | undefined, isLast: boolean): boolean
-  /** Breaks the response off so that the client notices. */
+  /** Breaks the response off so that the client notices, also where the end of the connection ends it. */
   abort(): void
 }
 

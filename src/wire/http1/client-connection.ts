@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../../base/errors.ts'
 import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
+import { LF } from './characters.ts'
 import {
   BodyTracker,
   bodyRefusalOf,
@@ -145,8 +146,11 @@ export class ClientConnection implements ByteStreamHandler {
       this.#onBodyBytes(bytes)
       return
     }
-    this.#pending = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes])
-    this.#readHead()
+    const before = this.#pending
+    this.#pending = before === undefined ? bytes : Buffer.concat([before, bytes])
+    // Without a line end there is nothing new to find: a head in small pieces is not scanned for each.
+    const isWorthScanning = before === undefined || bytes.includes(LF)
+    if (isWorthScanning || this.#pending.length > this.#owner.limits.headBytesMax) this.#readHead()
   }
 
   #readHead(): void {
@@ -262,14 +266,15 @@ export class ClientConnection implements ByteStreamHandler {
 
   #fail(reason: 'lost' | 'malformed', rule: ErrorCode | undefined, cause: Error | undefined): void {
     const listener = this.#listener
+    const isResponseStarted =
+      this.#isHeadDone || this.#pending !== undefined || this.#informationalCount > 0
     this.#listener = undefined
     this.#close()
     listener?.onFailure({
       reason,
       rule,
       cause,
-      isResponseStarted:
-        this.#isHeadDone || this.#pending !== undefined || this.#informationalCount > 0,
+      isResponseStarted,
       isReused: this.exchangeCount > 1,
     })
   }

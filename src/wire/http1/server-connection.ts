@@ -5,6 +5,7 @@
 import { assert, type ErrorCode } from '../../base/errors.ts'
 import type { Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
 import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
+import { LF } from './characters.ts'
 import { composeHead, type DropTable, type HeadParts } from './compose.ts'
 import { fieldId } from './fields.ts'
 import {
@@ -42,6 +43,7 @@ export type ServerConnectionServices = {
 }
 
 const transferEncodingId = fieldId('transfer-encoding')
+const expectId = fieldId('expect')
 
 function withoutTransferEncoding(drop: DropTable): DropTable {
   const table = Uint8Array.from(drop)
@@ -49,7 +51,8 @@ function withoutTransferEncoding(drop: DropTable): DropTable {
   return table
 }
 
-type Phase = 'head' | 'exchange' | 'lingering' | 'closed'
+/** `discarding`: the response is out, the rest of the request body is read and thrown away. */
+type Phase = 'head' | 'exchange' | 'discarding' | 'lingering' | 'closed'
 
 const lingerMs = 2_000
 const lingerBytesMax = 1_048_576
@@ -70,15 +73,21 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
   #pending: Buffer | undefined
   #isReadingHeads = false
   #isBodyFlowing = false
+  /** The proxy does not want what remains of the body. */
   #isDiscarding = false
   #isBodyPaused = false
   #isStreamPaused = false
   #isPersistent = true
   #isResponseStarted = false
+  /** The response ends with the connection, so that an orderly end would make it look complete. */
+  #endsByClose = false
+  /** Lingering has begun, but not everything written has been sent. */
+  #isFlushing = false
   /** Set while an HTTP/1.0 client gets a chunked response: it is decoded for it. */
   #decoder: BodyTracker | undefined
   #requestCount = 0
   #lingerBytes = 0
+  #discardedBytes = 0
   /** When the present wait began: for a head, a part of the body, the next request. */
   #sinceMs: number
   /** When a write first had to wait, 0 when none does. */
@@ -134,12 +143,14 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
   onBytes(bytes: Buffer): void {
     switch (this.#phase) {
       case 'head':
-        if (this.#pending === undefined) this.#sinceMs = this.#services.coarseNow()
-        this.#pending = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes])
-        this.#readHeads()
+        this.#onHeadBytes(bytes)
         return
       case 'exchange':
         this.#onExchangeBytes(bytes)
+        return
+      case 'discarding':
+        this.#sinceMs = this.#services.coarseNow()
+        this.#discard(bytes)
         return
       case 'lingering':
         this.#lingerBytes += bytes.length
@@ -148,6 +159,17 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
       case 'closed':
         return
     }
+  }
+
+  #onHeadBytes(bytes: Buffer): void {
+    const before = this.#pending
+    if (before === undefined) this.#sinceMs = this.#services.coarseNow()
+    this.#pending = before === undefined ? bytes : Buffer.concat([before, bytes])
+    // Without a line end there is nothing new to find: whoever sends a head byte by byte must not
+    // have us scan it again for each of them.
+    const isWorthScanning = before === undefined || bytes.includes(LF)
+    const { headBytesMax } = this.#services.settings().limits
+    if (isWorthScanning || this.#pending.length > headBytesMax) this.#readHeads()
   }
 
   #onExchangeBytes(bytes: Buffer): void {
@@ -191,7 +213,14 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     const settings = this.#services.settings()
     const waitedMs = nowMs - this.#sinceMs
     if (this.#phase === 'lingering') {
-      if (waitedMs > lingerMs) this.#stream.destroy()
+      if (this.#isFlushing && this.#stream.isFlushed) {
+        this.#isFlushing = false
+        this.#sinceMs = nowMs
+      } else if (waitedMs > (this.#isFlushing ? settings.bodyMs : lingerMs)) this.#stream.destroy()
+      return
+    }
+    if (this.#phase === 'discarding') {
+      if (waitedMs > settings.bodyMs) this.#linger()
       return
     }
     if (this.#phase === 'head') {
@@ -242,6 +271,8 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
       return false
     }
     this.#pending = result < bytes.length ? bytes.subarray(result) : undefined
+    // Only a connection that is read shows that the client has gone.
+    if (this.#pending === undefined) this.#resumeStream()
     this.#beginExchange(head, limits.requestsPerConnectionMax)
     return true
   }
@@ -255,6 +286,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     this.#isDiscarding = false
     this.#isBodyPaused = false
     this.#isResponseStarted = false
+    this.#endsByClose = false
     this.#decoder = undefined
     this.bodyFailure = undefined
     const listener = this.#services.onRequest(this)
@@ -285,22 +317,30 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     const end = this.#body.advance(bytes, 0, bytes.length)
     if (end < 0) {
       this.#failBody(bodyRefusalOf(end))
-      if (this.#isDiscarding) this.#stream.destroy()
-      else this.#listener?.onRequestBodyFailed(bodyRefusalOf(end))
+      this.#listener?.onRequestBodyFailed(bodyRefusalOf(end))
       return
     }
     if (end < bytes.length) {
       this.#pending = bytes.subarray(end)
       this.#pauseStream()
     }
-    if (this.#isDiscarding) {
-      if (this.#body.dataBytes > discardBytesMax) this.#isPersistent = false
-      return
-    }
     this.#listener?.onRequestBody(
       end === bytes.length ? bytes : bytes.subarray(0, end),
       this.#body.isDone,
     )
+  }
+
+  /** A body that nobody wants, after the response: when it has ended, the next request may come. */
+  #discard(bytes: Buffer): void {
+    this.#discardedBytes += bytes.length
+    const end = this.#body.advance(bytes, 0, bytes.length)
+    if (end < 0 || (!this.#body.isDone && this.#discardedBytes > discardBytesMax)) {
+      this.#linger()
+      return
+    }
+    if (!this.#body.isDone) return
+    this.#pending = end < bytes.length ? bytes.subarray(end) : undefined
+    this.#awaitHead()
   }
 
   #failBody(code: BodyRefusal): void {
@@ -342,13 +382,24 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
       this.#decoder = new BodyTracker()
       this.#decoder.begin('chunked')
     }
-    const endsByClose = options.framing === 'close' || this.#decoder !== undefined
-    if (options.isClose || endsByClose || this.#services.isDraining()) this.#isPersistent = false
+    this.#endsByClose = options.framing === 'close' || this.#decoder !== undefined
+    const isBodyLeft = options.isLast && !this.#body.isDone && !this.#canDiscardRest()
+    if (options.isClose || this.#endsByClose || isBodyLeft || this.#services.isDraining())
+      this.#isPersistent = false
     if (!this.#isPersistent) text += 'connection: close\r\n'
     else if (isHttp10) text += 'connection: keep-alive\r\n'
-    const drop = this.#decoder === undefined ? parts.drop : withoutTransferEncoding(parts.drop)
+    // HTTP/1.0 knows no transfer codings, also in the answer to HEAD (RFC 9112 §6.1).
+    const drop = isHttp10 ? withoutTransferEncoding(parts.drop) : parts.drop
     const first = this.#decoder === undefined ? body : this.#decode(body)
     return this.#write(composeHead({ ...parts, text, drop }, first), options.isLast)
+  }
+
+  /** Whether what remains of the request body is worth reading to keep the connection. */
+  #canDiscardRest(): boolean {
+    // After a final answer a client that asked with `Expect` may send its body or not.
+    if (!this.#isDiscarding || this.head.hasKnown(expectId)) return false
+    const { framing, length, dataBytes } = this.#body
+    return framing === 'chunked' || length - dataBytes <= discardBytesMax
   }
 
   writeBody(bytes: Buffer | undefined, isLast: boolean): boolean {
@@ -375,7 +426,8 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
   }
 
   abort(): void {
-    this.#stream.destroy()
+    if (this.#endsByClose) this.#stream.reset()
+    else this.#stream.destroy()
   }
 
   #endExchange(): void {
@@ -384,7 +436,21 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     this.#sinceMs = this.#services.coarseNow()
     if (this.#phase !== 'exchange') return
     this.#releaseHead()
-    if (!this.#isPersistent || !this.#body.isDone || this.#services.isDraining()) {
+    if (!this.#isPersistent) {
+      this.#linger()
+    } else if (this.#body.isDone) {
+      this.#awaitHead()
+    } else if (this.#isDiscarding) {
+      this.#phase = 'discarding'
+      this.#discardedBytes = 0
+      this.#resumeStream()
+    } else {
+      this.#linger()
+    }
+  }
+
+  #awaitHead(): void {
+    if (this.#services.isDraining()) {
       this.#linger()
       return
     }
@@ -409,6 +475,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     this.#phase = 'lingering'
     this.#pending = undefined
     this.#sinceMs = this.#services.coarseNow()
+    this.#isFlushing = !this.#stream.isFlushed
     this.#stream.end()
     this.#resumeStream()
   }

@@ -19,6 +19,8 @@ export type ByteStream = {
   readonly peerAddress: string
   readonly peerPort: number
   readonly isEncrypted: boolean
+  /** Everything written has left for the kernel. */
+  readonly isFlushed: boolean
   setHandler(handler: ByteStreamHandler): void
   /** False when the bytes wait in memory: stop until `onDrain`. */
   write(bytes: Buffer): boolean
@@ -26,6 +28,8 @@ export type ByteStream = {
   end(): void
   /** Drops the connection at once, with what is not sent. */
   destroy(): void
+  /** Like `destroy`, but the peer can tell it from an orderly end, which some messages end with. */
+  reset(): void
   pause(): void
   resume(): void
 }
@@ -54,6 +58,10 @@ export class SocketStream implements ByteStream {
     socket.on('close', () => this.#handler?.onClose(this.#error))
   }
 
+  get isFlushed(): boolean {
+    return this.#socket.writableLength === 0
+  }
+
   setHandler(handler: ByteStreamHandler): void {
     this.#handler = handler
   }
@@ -71,6 +79,12 @@ export class SocketStream implements ByteStream {
     this.#socket.destroy()
   }
 
+  reset(): void {
+    // TLS has its own end of data: without it the peer knows that something is missing.
+    if (this.isEncrypted) this.#socket.destroy()
+    else resetSocket(this.#socket)
+  }
+
   pause(): void {
     this.#socket.pause()
   }
@@ -78,6 +92,15 @@ export class SocketStream implements ByteStream {
   resume(): void {
     this.#socket.resume()
   }
+}
+
+/**
+ * Sends RST. `resetAndDestroy` would send FIN first, which a peer may take for an orderly end; this is
+ * its second half, and where a Node does not know the property, the connection is merely closed.
+ */
+export function resetSocket(socket: Socket): void {
+  if (!socket.destroyed) Reflect.set(socket, 'resetAndClosing', true)
+  socket.destroy()
 }
 
 /** `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2) as `10.0.0.1`. */

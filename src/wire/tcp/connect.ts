@@ -27,7 +27,21 @@ export type ConnectOutcome = {
 export function connectStream(target: ConnectTarget, outcome: ConnectOutcome): { cancel(): void } {
   let isOver = false
   let isTcpOpen = false
-  const socket = openSocket(target)
+  let socket: Socket
+  try {
+    socket = openSocket(target)
+  } catch (thrown) {
+    // Certificates that cannot be read throw at once; for the caller it is a failure like others.
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    queueMicrotask(() => {
+      if (!isOver) outcome.onFailed(error, target.tls !== undefined)
+    })
+    return {
+      cancel() {
+        isOver = true
+      },
+    }
+  }
   // Nothing may be read before the stream is there to take it.
   socket.pause()
   const onConnected = () => {

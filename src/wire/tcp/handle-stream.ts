@@ -9,7 +9,12 @@
  */
 import type { Socket } from 'node:net'
 import { getSystemErrorName } from 'node:util'
-import { type ByteStream, type ByteStreamHandler, withoutMapping } from './byte-stream.ts'
+import {
+  type ByteStream,
+  type ByteStreamHandler,
+  resetSocket,
+  withoutMapping,
+} from './byte-stream.ts'
 
 type Handle = {
   onread: (this: unknown) => void
@@ -105,6 +110,8 @@ class HandleStream implements ByteStream {
   #isDestroyed = false
   #isReading = false
   #isReadEnded = false
+  /** Why nothing can be sent any more, while there may still be something to read. */
+  #writeFailure: string | undefined
   #error: NodeJS.ErrnoException | undefined
 
   constructor(socket: Socket, handle: Handle, from: Binding) {
@@ -125,6 +132,10 @@ class HandleStream implements ByteStream {
     this.resume()
   }
 
+  get isFlushed(): boolean {
+    return !this.#isWriting
+  }
+
   setHandler(handler: ByteStreamHandler): void {
     this.#handler = handler
   }
@@ -140,7 +151,12 @@ class HandleStream implements ByteStream {
     }
     this.pause()
     if (count !== endOfFile) {
-      this.#destroyWith(`read failed (${getSystemErrorName(count)})`)
+      this.#destroyWith(this.#writeFailure ?? `read failed (${getSystemErrorName(count)})`)
+      return
+    }
+    if (this.#writeFailure !== undefined) {
+      // The error that broke the connection was told to the write; this is no orderly end.
+      this.#destroyWith(this.#writeFailure)
       return
     }
     this.#isReadEnded = true
@@ -150,7 +166,7 @@ class HandleStream implements ByteStream {
   }
 
   write(bytes: Buffer): boolean {
-    if (this.#isDestroyed || this.#isEnding) return true
+    if (this.#isDestroyed || this.#isEnding || this.#writeFailure !== undefined) return true
     if (this.#isWriting) {
       this.#queue.push(bytes)
       return false
@@ -163,7 +179,7 @@ class HandleStream implements ByteStream {
     spareRequest = undefined
     const status = this.#handle.writeBuffer(request, bytes)
     if (status !== 0) {
-      this.#destroyWith(`write failed (${getSystemErrorName(status)})`)
+      this.#onWriteFailed(status)
       return true
     }
     if (this.#binding.streamBaseState[this.#binding.kLastWriteWasAsync] === 0) {
@@ -181,7 +197,7 @@ class HandleStream implements ByteStream {
     this.#isWriting = false
     if (this.#isDestroyed) return
     if (status < 0) {
-      this.#destroyWith(`write failed (${getSystemErrorName(status)})`)
+      this.#onWriteFailed(status)
       return
     }
     const waiting = this.#queue
@@ -193,6 +209,17 @@ class HandleStream implements ByteStream {
     }
     if (this.#isEnding) this.#endSocket()
     else this.#handler?.onDrain()
+  }
+
+  /**
+   * A server that answers early and closes makes our writes fail while its answer waits to be read.
+   * What has arrived is read first; the read side then meets the end of the connection.
+   */
+  #onWriteFailed(status: number): void {
+    const failure = `write failed (${getSystemErrorName(status)})`
+    this.#queue = []
+    if (this.#isReading && !this.#isEnding) this.#writeFailure = failure
+    else this.#destroyWith(failure)
   }
 
   end(): void {
@@ -210,6 +237,11 @@ class HandleStream implements ByteStream {
     // The handle must not be used from here on; `close` comes later.
     this.#isDestroyed = true
     this.#socket.destroy()
+  }
+
+  reset(): void {
+    this.#isDestroyed = true
+    resetSocket(this.#socket)
   }
 
   #destroyWith(message: string): void {
