@@ -27,6 +27,11 @@ export type AttemptFailure = {
 /** What an attempt needs of its exchange. */
 export type AttemptOwner = {
   readonly inbound: Inbound
+  /**
+   * The body bytes that are here already. When they cannot be sent, the exchange refuses the request
+   * and cancels this attempt before it returns.
+   */
+  takeFirstBody(): Buffer | undefined
   /** The complete head and the first body bytes, for this endpoint. */
   composeRequest(endpoint: Endpoint, body: Buffer | undefined): Buffer
   onInformational(head: Head): void
@@ -72,6 +77,10 @@ export class Attempt implements PoolWaiter, ResponseListener {
     return this.#connection?.responseDataBytes ?? 0
   }
 
+  get isOver(): boolean {
+    return this.#phase === 'over'
+  }
+
   start(options: { isFresh: boolean }): void {
     this.endpoint.inFlight++
     if (this.endpoint.pool.acquire(this, options)) return
@@ -93,19 +102,13 @@ export class Attempt implements PoolWaiter, ResponseListener {
 
   onConnection(connection: ClientConnection): void {
     const { inbound } = this.#owner
-    this.#connection = connection
-    const body = inbound.bodyFraming === 'none' ? undefined : inbound.takeBody()
-    if (inbound.bodyFailure !== undefined) {
-      this.#phase = 'sending'
-      connection.destroy()
-      this.#fail({
-        code: inbound.bodyFailure,
-        message: 'the request body is not valid',
-        isUnsent: false,
-        isStale: false,
-      })
+    const body = this.#owner.takeFirstBody()
+    if (this.isOver) {
+      // Nothing was sent on it: the next exchange may have it.
+      this.endpoint.pool.giveBack(connection)
       return
     }
+    this.#connection = connection
     const isLast = inbound.isBodyDone
     this.#phase = isLast ? 'waiting' : 'sending'
     this.#sentAtMs = this.#owner.now()
@@ -244,7 +247,8 @@ export class Attempt implements PoolWaiter, ResponseListener {
   #fail(failure: AttemptFailure): void {
     if (this.#phase === 'over') return
     this.#end()
-    this.endpoint.observeFailure(this.#owner.coarseNow())
+    // That an idle connection was closed says nothing about how fast the endpoint is.
+    if (!failure.isStale) this.endpoint.observeFailure(this.#owner.coarseNow())
     this.#owner.onAttemptFailed(this, failure)
   }
 

@@ -17,6 +17,7 @@ import { type Answer, problemAnswer, statusLine } from './answers.ts'
 import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.ts'
 import { timeoutsOf } from './choose-upstream.ts'
 import {
+  bodylessResponseDrops,
   forwardingLines,
   type Origin,
   originOf,
@@ -206,11 +207,9 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     const framing = body === undefined ? 'none' : 'length'
     const parts: HeadParts = { text, source: undefined, drop: responseDrops, removed: [] }
     this.#settle()
-    inbound.respond(
-      parts,
-      { framing, isLast: true, isClose: inbound.bodyFailure !== undefined },
-      body,
-    )
+    // What breaks the rules of the wire is the last message that we read from there.
+    const isClose = inbound.bodyFailure !== undefined || this.reason.startsWith('wire.')
+    inbound.respond(parts, { framing, isLast: true, isClose }, body)
   }
 
   /** Anything thrown inside the exchange: a failed operation, or a bug of ours. */
@@ -240,6 +239,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     this.#stage = 'proxying'
     this.version = version
     this.#timeouts = timeoutsOf(this.#action().timeouts, version.entry.timeouts)
+    // A policy may have lowered the limit.
+    if (this.isBodyTooLarge(this.inbound.bodyLength)) return
     const { credential } = version
     if (credential.type === 'missing') {
       this.refuse('upstream.account_unavailable', {
@@ -274,13 +275,30 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     this.#attempt.start(options)
   }
 
+  takeFirstBody(): Buffer | undefined {
+    const { inbound } = this
+    if (inbound.bodyFraming === 'none') return undefined
+    const body = inbound.takeBody()
+    this.requestBytes = inbound.bodyDataBytes
+    if (inbound.bodyFailure !== undefined) this.onRequestBodyFailed(inbound.bodyFailure)
+    else this.isBodyTooLarge(this.requestBytes)
+    return body
+  }
+
+  /** Refuses the request when its body is too large, declared or counted. */
+  isBodyTooLarge(bytes: number): boolean {
+    if (bytes <= this.bodyBytesMax) return false
+    this.refuse('client.body_too_large', { detail: { bytesMax: this.bodyBytesMax } })
+    return true
+  }
+
   composeRequest(endpoint: Endpoint, body: Buffer | undefined): Buffer {
-    this.requestBytes = this.inbound.bodyDataBytes
     const { head } = this.inbound
     const { credential } = this.version ?? {}
     const target = this.#targetFor(endpoint)
     const host = upstreamHost(this.#action().rewrite, {
-      client: this.request.authority,
+      // HTTP/1.0 clients may leave it out.
+      client: this.request.authority || endpoint.entry.authority,
       endpoint: endpoint.entry.authority,
     })
     const lines = forwardingLines(this.inbound, this.origin, {
@@ -304,6 +322,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     const { rewrite } = this.#action()
     const { request } = this
     const { pathPrefix } = endpoint.entry
+    // `OPTIONS *` asks about the server as a whole (RFC 9110 §7.1): there is no path to rewrite.
+    if (request.path === '*') return '*'
     const query =
       this.#removedParameters === undefined
         ? request.query
@@ -336,8 +356,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     this.inbound.inform({
       text: statusLine(head.status, head.reason()),
       source: head,
-      drop: responseDrops,
-      removed: [],
+      drop: bodylessResponseDrops,
+      removed: connectionOptions(head).named,
     })
   }
 
@@ -363,7 +383,7 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     const parts: HeadParts = {
       text: statusLine(head.status, head.reason()) + this.#responseLines(),
       source: head,
-      drop: responseDrops,
+      drop: head.status === 204 ? bodylessResponseDrops : responseDrops,
       removed: named.length + edited.length === 0 ? standing : [...standing, ...named, ...edited],
     }
     const { inbound } = this
@@ -420,10 +440,7 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
 
   onRequestBody(bytes: Buffer, isLast: boolean): void {
     this.requestBytes = this.inbound.bodyDataBytes
-    if (this.requestBytes > this.bodyBytesMax) {
-      this.refuse('client.body_too_large', { detail: { bytesMax: this.bodyBytesMax } })
-      return
-    }
+    if (this.isBodyTooLarge(this.requestBytes)) return
     this.#attempt?.writeBody(bytes, isLast)
   }
 
@@ -478,6 +495,7 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     this.#stage = 'settled'
     this.#abort?.abort(new HeadgateError('client.aborted'))
     settle(this)
+    this.request.release()
     this.active.leave()
   }
 

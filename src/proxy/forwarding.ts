@@ -54,13 +54,22 @@ const requestDrops = {
   },
 }
 
-export const responseDrops = dropTable([
+const droppedFromResponses = [
   'connection',
   'keep-alive',
   'proxy-connection',
   'te',
   'upgrade',
   'proxy-authenticate',
+] as const
+
+export const responseDrops = dropTable(droppedFromResponses)
+
+/** 1xx and 204 have no body and may not say how long it is (RFC 9110 §8.6, RFC 9112 §6.1). */
+export const bodylessResponseDrops = dropTable([
+  ...droppedFromResponses,
+  'content-length',
+  'transfer-encoding',
 ])
 
 export type Forwarding = {

@@ -28,10 +28,7 @@ import type { RouteAction } from './snapshot.ts'
 /** Takes an exchange from its head to its answer, or to the first attempt at an upstream. */
 export function runPhases(exchange: Exchange): void {
   if (!route(exchange)) return
-  if (exchange.inbound.bodyLength > exchange.bodyBytesMax) {
-    exchange.refuse('client.body_too_large', { detail: { bytesMax: exchange.bodyBytesMax } })
-    return
-  }
+  if (exchange.isBodyTooLarge(exchange.inbound.bodyLength)) return
   const chain = exchange.activeRoute?.chain
   if (chain === undefined || chain.requestSteps.length === 0) {
     exchange.policiesEntered = chain?.length ?? 0

@@ -16,7 +16,8 @@ export class RequestFacts implements RequestView, RoutableRequest {
   readonly clientAddress: string
   readonly headBytes: number
   readonly contentLength: number | undefined
-  readonly #head: Head
+  /** Undefined once the exchange is over: its head then serves another one. */
+  #head: Head | undefined
   #parameters: URLSearchParams | undefined
   #cookies: ReadonlyMap<string, string> | undefined
 
@@ -47,20 +48,25 @@ export class RequestFacts implements RequestView, RoutableRequest {
     }
   }
 
+  /** Lets go of the head. A policy that still works on an exchange that is over must not see another's fields. */
+  release(): void {
+    this.#head = undefined
+  }
+
   field(name: string): string | undefined {
-    return this.#head.value(name)
+    return this.#head?.value(name)
   }
 
   fieldAll(name: string): string | undefined {
-    return this.#head.combinedValue(name)
+    return this.#head?.combinedValue(name)
   }
 
   fieldCount(): number {
-    return this.#head.fieldCount
+    return this.#head?.fieldCount ?? 0
   }
 
   cookie(name: string): string | undefined {
-    this.#cookies ??= parseCookies(this.#head.combinedValue('cookie') ?? '')
+    this.#cookies ??= parseCookies(this.#head?.combinedValue('cookie') ?? '')
     return this.#cookies.get(name)
   }
 

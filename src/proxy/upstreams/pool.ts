@@ -90,6 +90,12 @@ export class ConnectionPool implements ClientConnectionOwner {
   /** The waiter is no longer interested. */
   cancel(waiter: PoolWaiter): void {
     this.#waiters = this.#waiters.filter((other) => other !== waiter)
+    if (this.#isClosing) this.#cancelSurplusAttempts()
+  }
+
+  /** Takes back a connection that nothing was sent on. */
+  giveBack(connection: ClientConnection): void {
+    if (connection.isUsable) this.#handOver(connection)
   }
 
   #takeIdle(): ClientConnection | undefined {
@@ -169,13 +175,22 @@ export class ConnectionPool implements ClientConnectionOwner {
       attempt.cancel()
       this.#attempts.delete(attempt)
     }
+    this.#connectForWaiters()
   }
 
-  /** Closes idle connections now and the others as they come back. */
+  /** Closes idle connections now and the others as they come back; who waits already is served. */
   close(): void {
     this.#isClosing = true
     for (const idle of this.#idle.splice(0)) idle.connection.destroy()
-    for (const attempt of this.#attempts) attempt.cancel()
-    this.#attempts.clear()
+    this.#cancelSurplusAttempts()
+  }
+
+  /** Leaves as many attempts as there are waiters. */
+  #cancelSurplusAttempts(): void {
+    for (const attempt of this.#attempts) {
+      if (this.#attempts.size <= this.#waiters.length) return
+      attempt.cancel()
+      this.#attempts.delete(attempt)
+    }
   }
 }
