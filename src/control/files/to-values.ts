@@ -52,7 +52,7 @@ export class ValueReader {
   entries(map: YAMLMap, depth = 0): Map<string, unknown> {
     const entries = new Map<string, unknown>()
     // Maps that merge maps that merge maps nest as well, though not in what is written.
-    if (depth > nestingMax && !isScalar(node)) {
+    if (depth > nestingMax) {
       this.#reportDepth(map)
       return entries
     }
@@ -166,7 +166,7 @@ export class ValueReader {
   #spend(node: unknown, depth: number): boolean {
     if (this.#isExhausted) return false
     this.#budget.valuesLeft--
-    if (depth > nestingMax) {
+    if (depth > nestingMax && !isScalar(node)) {
       this.#reportDepth(node)
       return false
     }
