@@ -15,7 +15,7 @@ import {
 } from './controller-change.ts'
 import { readSource, sourceName, type Written, writtenAs } from './controller-definition.ts'
 import type { StartOutcome } from './controller-deps.ts'
-import { lineOf, problemsKeptMax, problemsOf } from './controller-problems.ts'
+import { furtherLinesOf, lineOf, problemsKeptMax, problemsOf } from './controller-problems.ts'
 import { type Base, readBase, refusalChange, type Session } from './controller-session.ts'
 import type { ResourceChange } from './plan.ts'
 import { objectOf } from './references.ts'
@@ -57,7 +57,8 @@ export async function reloadDefinition(
     return { revision }
   } catch (thrown) {
     if (!isRefusal(thrown)) throw thrown
-    log(`refused, revision ${session.served?.revision ?? 0} keeps serving: ${thrown.message}`)
+    const serving = `refused, revision ${session.served?.revision ?? 0} keeps serving`
+    log(`${serving}: ${thrown.message}${furtherLinesOf(problemsOf(thrown))}`)
     await recordRefusal(session, thrown, info)
     throw thrown
   }
@@ -135,7 +136,7 @@ async function startFromLastGood(session: Session, refused: HeadgateError): Prom
   const problems = problemsOf(refused)
   const [first] = problems
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  const notice = `The definition is refused: ${first === undefined ? refused.message : lineOf(first)}${more}. The last good one, revision ${loaded.revision}, is served until it is corrected.`
+  const notice = `The definition is refused: ${first === undefined ? refused.message : lineOf(first)}${more}. The last good one, revision ${loaded.revision}, is served until it is corrected.${furtherLinesOf(problems)}`
   const { revision, prepared } = loaded
   return outcomeOf(session, prepared, {
     revision,

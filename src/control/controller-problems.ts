@@ -36,6 +36,13 @@ export function lineOf(problem: Problem): string {
   return `${place}${sentenceFor(problem)}${hint}`
 }
 
+/** One line per problem after the first, indented: the rest of a message that ends with the first. */
+export function furtherLinesOf(problems: readonly Problem[]): string {
+  const further = problems.slice(1, problemsKeptMax).map((problem) => `\n  ${lineOf(problem)}`)
+  const leftOut = problems.length - problemsKeptMax
+  return further.join('') + (leftOut > 0 ? `\n  and ${leftOut} more` : '')
+}
+
 /** The problems of an error that refused a definition; an error without any becomes one itself. */
 export function problemsOf(error: HeadgateError): readonly Problem[] {
   const { problems } = error.detail
