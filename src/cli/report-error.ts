@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander'
 import { errorCatalog, HeadgateError, isErrorCode, messageOf } from '../base/errors.ts'
 import { s } from '../base/schema.ts'
+import type { SourceLocation } from '../control/problem.ts'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -19,6 +20,7 @@ const shownDetail = s.object({
         code: s.string().optional(),
         message: s.string(),
         suggestion: s.string().optional(),
+        location: s.object({ file: s.string(), line: s.number(), column: s.number() }).optional(),
       }),
     )
     .optional(),
@@ -50,11 +52,19 @@ export function reportError(thrown: unknown, terminal: Terminal, called: string)
   terminal.warn(`${paint.red('error:')} ${thrown.message} ${paint.dim(`[${thrown.code}]`)}`)
   for (const cause of causesOf(thrown)) terminal.warn(`  because: ${cause}`)
   if (detail.rendered !== undefined) terminal.warn(detail.rendered.trimEnd())
-  for (const problem of detail.problems ?? []) terminal.warn(`  ${problemLine(problem)}`)
+  // A single one is the message already.
+  const problems = (detail.problems ?? []).length > 1 ? (detail.problems ?? []) : []
+  for (const problem of problems) terminal.warn(`  ${problemLine(problem)}`)
   if (detail.patch !== undefined)
     terminal.warn(`${paint.dim('# patch')}\n${detail.patch.trimEnd()}`)
-  terminal.warn(`try: ${detail.todo ?? thrown.definition.todo}`)
+  terminal.warn(`try: ${detail.todo ?? todoFor(detail.problems) ?? thrown.definition.todo}`)
   return exitCodeOf(thrown.code)
+}
+
+/** What is wrong in files can be checked without a gateway, as often as it takes. */
+function todoFor(problems: readonly ProblemShown[] = []): string | undefined {
+  const place = problems.find(({ location }) => location !== undefined)?.location
+  return place && `correct it; \`headgate validate ${place.file}\` checks it without a gateway`
 }
 
 const causesMax = 4
@@ -79,13 +89,17 @@ type ProblemShown = {
   readonly code?: string | undefined
   readonly message: string
   readonly suggestion?: string | undefined
+  readonly location?: SourceLocation | undefined
 }
 
 /** `Route/books match.path must start with / (did you mean …?) [config.bad_value]`. */
 export function problemLine(problem: ProblemShown): string {
-  const place = problem.path === undefined ? problem.pointer : problem.path.join('.')
+  const { location } = problem
+  const place =
+    problem.path === undefined ? placeOfPointer(problem.pointer) : problem.path.join('.')
   const known = problem.code !== undefined && isErrorCode(problem.code) ? problem.code : undefined
   return [
+    location === undefined ? undefined : `${location.file}:${location.line}:${location.column}`,
     problem.object,
     place === '' ? undefined : place,
     problem.message,
@@ -94,6 +108,16 @@ export function problemLine(problem: ProblemShown): string {
   ]
     .filter((part) => part !== undefined)
     .join(' ')
+}
+
+/** The place inside the object: `/puts/3/spec/match/path` names an entry that only we have seen. */
+function placeOfPointer(pointer: string | undefined): string | undefined {
+  return pointer
+    ?.replace(/^\/puts\/\d+/, '')
+    .replace(/^\/spec\b/, '')
+    .slice(1)
+    .split('/')
+    .join('.')
 }
 
 /** Commander says "error: unknown command 'vaildate'\n(Did you mean validate?)". */
