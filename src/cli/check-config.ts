@@ -77,8 +77,26 @@ export function invalidConfig({ name, files, problems }: ConfigReport): Headgate
   const isOne = errors.length === 1 && only !== undefined
   return new HeadgateError(isOne ? only.code : 'config.invalid', {
     message: `${name} is not valid: ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}`,
-    detail: { rendered: renderProblems(problems, files) },
+    detail: {
+      rendered: renderProblems(problems, files),
+      ...(!isOne && { todo: `correct the places above, then \`headgate validate ${name}\`` }),
+    },
   })
+}
+
+/**
+ * A gateway that refuses its files says so without excerpts; read again here, the same problems come
+ * with them. Anything else, and whatever has changed meanwhile, stays as it was thrown.
+ */
+export async function explainRefusal(
+  thrown: unknown,
+  path: string | undefined,
+  deps: CliDeps,
+): Promise<unknown> {
+  const isRefusal = thrown instanceof HeadgateError && thrown.code.startsWith('config.')
+  if (!isRefusal || path === undefined) return thrown
+  const report = await reportOnConfig(path, deps)
+  return report.resources === undefined ? invalidConfig(report) : thrown
 }
 
 /** Only the warnings, rendered; undefined for none. */

@@ -98,6 +98,18 @@ test('a gateway that cannot start ends with its reason and exit code', async () 
   }
 })
 
+test('files that the gateway refuses are shown with line, column and excerpt', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'headgate-run-'))
+  t.after(() => rm(cwd, { recursive: true }))
+  await writeFile(join(cwd, 'headgate.yaml'), 'version: 1\nroutes:\n  - { name: a, to: nowhere }\n')
+  const { exitCode, stderr } = await runCaptured(['run'], {
+    cwd,
+    startGateway: () => Promise.reject(new HeadgateError('config.invalid', { message: 'no' })),
+  })
+  equal(exitCode, 3)
+  match(stderr, /\nheadgate\.yaml:3:\d+ {2}error .*nowhere[\s\S]*\n {4}3 \| [\s\S]*\ntry: /)
+})
+
 test('flags and variables say the same, and flags win', async () => {
   const env = {
     HEADGATE_LISTEN: '127.0.0.1:1',

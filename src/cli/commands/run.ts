@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
-import { HeadgateError, messageOf } from '../../base/errors.ts'
 import { s } from '../../base/schema.ts'
 import { configForUpstream } from '../../control/files/parse.ts'
-import type { ConfigSource, RunningGateway } from '../../control/gateway-options.ts'
+import type { ConfigSource, GatewayOptions, RunningGateway } from '../../control/gateway-options.ts'
+import { explainRefusal } from '../check-config.ts'
 import { type CommandContext, defineCommand } from '../define-command.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { configOption, findDefaultConfig } from '../find-config.ts'
@@ -86,7 +86,7 @@ One line on stdout says that it serves. SIGTERM and SIGINT drain and exit with 0
 async function serve(input: RunInput, context: CommandContext): Promise<ExitCode> {
   const { deps, terminal } = context
   const source = chooseSource(input, context)
-  const gateway = await deps.startGateway({
+  const options: GatewayOptions = {
     source,
     listen: input.listen,
     admin: input.admin,
@@ -97,11 +97,18 @@ async function serve(input: RunInput, context: CommandContext): Promise<ExitCode
     newOwnerToken: input.newOwnerToken,
     env: deps.env,
     log: (line) => terminal.say(line),
+  }
+  const gateway = await deps.startGateway(options).catch(async (thrown: unknown) => {
+    throw await explainRefusal(thrown, pathOf(source), deps)
   })
   for (const notice of gateway.notices) terminal.warn(notice)
   announceToken(gateway, context)
   terminal.out(servingLine(gateway, source, input, context))
-  return await untilStopped(gateway, input.drain, context)
+  return await untilStopped(gateway, options, context)
+}
+
+function pathOf(source: ConfigSource): string | undefined {
+  return source.type === 'files' ? source.path : undefined
 }
 
 function chooseSource(input: RunInput, { deps }: CommandContext): ConfigSource {
@@ -158,9 +165,10 @@ function describeSource(source: ConfigSource, input: RunInput, cwd: string): str
 /** Runs until a signal or a failure; every way out is an exit code. */
 async function untilStopped(
   gateway: RunningGateway,
-  drainMs: number,
-  { deps, terminal }: CommandContext,
+  { source, drainMs }: GatewayOptions,
+  context: CommandContext,
 ): Promise<ExitCode> {
+  const { deps, terminal } = context
   const stopping = Promise.withResolvers<'signal'>()
   const abandoned = Promise.withResolvers<'again'>()
   let isStopping = false
@@ -172,11 +180,7 @@ async function untilStopped(
   })
   const reloadSignal = deps.onSignal(['SIGHUP'], () => {
     gateway.reopenLogs()
-    void reload(
-      gateway,
-      (line) => terminal.say(line),
-      (thrown) => reportError(thrown, terminal, 'headgate run'),
-    )
+    void reload(gateway, source, context)
   })
   try {
     const first = await Promise.race([stopping.promise, gateway.failed])
@@ -191,20 +195,17 @@ async function untilStopped(
   }
 }
 
+/** Never rejects: the last good definition keeps serving, and the operator reads why the new one does not. */
 async function reload(
   gateway: RunningGateway,
-  say: (line: string) => void,
-  report: (thrown: unknown) => unknown,
+  source: ConfigSource,
+  { deps, terminal }: CommandContext,
 ): Promise<void> {
   try {
     const { revision } = await gateway.control.reload({ actor: 'signal', origin: 'cli' })
-    say(`SIGHUP: serving revision ${revision}`)
+    terminal.say(`SIGHUP: serving revision ${revision}`)
   } catch (thrown) {
-    // The last good definition keeps serving; the operator reads why the new one does not.
-    report(
-      thrown instanceof HeadgateError
-        ? thrown
-        : new HeadgateError('config.invalid', { message: messageOf(thrown), cause: thrown }),
-    )
+    const refusal = await explainRefusal(thrown, pathOf(source), deps)
+    reportError(refusal, terminal, 'headgate run')
   }
 }
