@@ -122,6 +122,31 @@ function stripBy(schemas: readonly Schema[], value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, item]) => [key, stripBy(childrenOf(maps, key), item)]))
 }
 
+export type MarkedValue = {
+  readonly path: readonly (string | number)[]
+  readonly mark: unknown
+  readonly value: unknown
+}
+
+/** Every value whose schema carries this key in its `.meta()`, with what it says there. */
+export function markedValues(schema: Schema, value: unknown, key: string): MarkedValue[] {
+  return marksBelow([schema], value, key)
+}
+
+function marksBelow(schemas: readonly Schema[], value: unknown, key: string): MarkedValue[] {
+  const spread = schemas.flatMap(alternativesOf)
+  const own = [...new Set([...schemas, ...spread])].find((each) => metaOf(each)[key] !== undefined)
+  if (own !== undefined) return [{ path: [], mark: metaOf(own)[key], value }]
+  if (typeof value !== 'object' || value === null) return []
+  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value)
+  return entries.flatMap(([step, item]: readonly [string | number, unknown]) => {
+    const children = spread.flatMap((each) => childOf(each, step) ?? [])
+    return children.length === 0
+      ? []
+      : marksBelow(children, item, key).map((mark) => ({ ...mark, path: [step, ...mark.path] }))
+  })
+}
+
 /**
  * Every place in a schema that sets no limit to what may be written: strings, lists and maps
  * without a maximum, and values of any kind. Each returned text is a path such as `match.hosts[]`.

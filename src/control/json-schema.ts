@@ -140,6 +140,7 @@ const variable = '\\$\\{'
 function adaptToFiles(schema: s.core.JSONSchema.BaseSchema, { isKey }: { isKey: boolean }): void {
   // Meaningful to our own walks only.
   delete schema.isBounded
+  delete schema.refersTo
   if (schema.additionalProperties === false) schema.patternProperties = extensionKeys
   // A wrapper, such as `optional`, comes by with the schema of what it wraps again.
   const isDone = schema.pattern?.endsWith(variable) === true

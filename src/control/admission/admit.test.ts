@@ -198,6 +198,21 @@ test('a testers’ app that does not exist is a reference that leads nowhere', (
   )
 })
 
+test('a policy that names apps refers to them', () => {
+  const apps = policySet('a', { 'api-key': { apps: ['mobile', 'partner'] } })
+  const mobile: ResourceInput = { kind: 'App', name: 'mobile', spec: {} }
+  deepEqual(
+    said([apps, mobile]).filter((each) => each.startsWith('error')),
+    [
+      'error config.unknown_reference: `policies[0].api-key.apps[1]` of PolicySet/a names the App `partner`, which does not exist',
+    ],
+  )
+  const inUse = said([apps, mobile], { deleted: new Set(['App/partner']) })
+  ok(
+    inUse.some((each) => each.includes('App/partner cannot be deleted: it is used by PolicySet/a')),
+  )
+})
+
 test('circles of policy sets are found however long they are, each once', () => {
   const ring = (count: number) =>
     Array.from({ length: count }, (_, index) =>

@@ -1,7 +1,7 @@
 /** A resource on its way through admission, and the problems that concern it. */
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Flaw } from '../../base/schema-check.ts'
-import type { KindDefinition, Path, Resource } from '../../kinds/define-kind.ts'
+import type { KindDefinition, Path, Reference, Resource } from '../../kinds/define-kind.ts'
 import type { ResourceInput } from '../control-api.ts'
 import type { RawDocument } from '../files/sections.ts'
 import type { Problem } from '../problem.ts'
@@ -15,6 +15,8 @@ export type Candidate = {
   readonly definition: KindDefinition
   /** Canonical: short forms expanded, defaults of policies filled in. */
   readonly resource: Resource
+  /** Of the spec and of the configs of its policies. */
+  readonly references: readonly Reference[]
   /** Set when only a part of what was written is looked at, because the rest is wrong. */
   readonly remainder?: Remainder
 }

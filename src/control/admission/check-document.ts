@@ -1,6 +1,5 @@
 /** Everything that can be said about one document without looking at the others. */
 import { suggestion } from '../../base/did-you-mean.ts'
-import { messageOf } from '../../base/errors.ts'
 import { checkValue, type Flaw, unknownKey, valueAt } from '../../base/schema-check.ts'
 import { oneOf } from '../../base/schema-messages.ts'
 import { alternativesOf, knownKeysOf } from '../../base/schema-walk.ts'
@@ -9,13 +8,13 @@ import {
   type KindDefinition,
   metadataSchema,
   type Path,
+  type Reference,
 } from '../../kinds/define-kind.ts'
 import { kinds } from '../../kinds/index.ts'
-import { expandPolicies, type PolicyEntry, policyListSchema } from '../../kinds/policy-list.ts'
-import { checkPolicyConfig } from '../../proxy/policies/catalog.ts'
-import type { PolicyCatalog, PolicyDefinition } from '../../proxy/policies/define-policy.ts'
+import type { PolicyCatalog } from '../../proxy/policies/define-policy.ts'
 import type { Problem } from '../problem.ts'
 import { type AnyDocument, type Candidate, problemOf } from './candidate.ts'
+import { checkPolicies, writtenEntries } from './check-policies.ts'
 import { remainderOf } from './remainder.ts'
 
 export type CheckedDocument =
@@ -47,7 +46,7 @@ export function checkDocument(document: AnyDocument, catalog: PolicyCatalog): Ch
       ...(owner !== undefined && { owner }),
       spec: spec.value,
     }
-    return { ok: true, candidate: { document, definition, resource } }
+    return { ok: true, candidate: { document, definition, resource, references: spec.references } }
   }
   const specFlaws = spec.ok ? [] : spec.flaws.map((flaw) => knowingMetadata(flaw, definition))
   const flaws = [...(metadata.ok ? [] : metadata.flaws), ...specFlaws]
@@ -93,7 +92,7 @@ function checkMetadata(document: AnyDocument, definition: KindDefinition) {
 }
 
 type CheckedSpec =
-  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: true; readonly value: unknown; readonly references: readonly Reference[] }
   | {
       readonly ok: false
       readonly flaws: readonly Flaw[]
@@ -117,81 +116,18 @@ function checkSpec(
   }
   let spec = definition.expand(checked.value)
   const flaws: Flaw[] = []
+  const references = [...definition.references(spec)]
   for (const list of definition.policyLists ?? []) {
     if (valueAt(spec, list) === undefined) continue
     const entries = writtenEntries(valueAt(spec, list))
     const result = checkPolicies(entries, { document, list, catalog })
     flaws.push(...result.flaws)
+    references.push(...result.references)
     spec = withValueAt(spec, list, result.entries)
   }
-  return flaws.length === 0 ? { ok: true, value: spec } : { ok: false, flaws, ownFlaws: [] }
-}
-
-/** The entries of a list; undefined where one is not well-formed by itself. */
-function writtenEntries(list: unknown): (PolicyEntry | undefined)[] {
-  if (!Array.isArray(list)) return []
-  return list.map((entry: unknown) => {
-    const parsed = policyListSchema.safeParse([entry])
-    return parsed.success ? expandPolicies(parsed.data)[0] : undefined
-  })
-}
-
-type PolicyPlace = {
-  readonly document: AnyDocument
-  readonly list: Path
-  readonly catalog: PolicyCatalog
-}
-
-/** Checks each config by the schema of its policy, which also fills in defaults. */
-function checkPolicies(entries: readonly (PolicyEntry | undefined)[], place: PolicyPlace) {
-  const flaws: Flaw[] = []
-  const checkedEntries = entries.map((entry, index) => {
-    if (entry === undefined || 'policySetRef' in entry) return entry
-    const path = [...place.list, index]
-    const policy = place.catalog.get(entry.policy)
-    if (policy === undefined) {
-      flaws.push(unknownPolicy(entry.policy, path, place))
-      return entry
-    }
-    const configPath = [...path, ...configSteps(valueAt(place.document.spec, path), entry.policy)]
-    const checked = checkConfig(policy, entry.config)
-    if (checked.ok) return { policy: entry.policy, config: checked.value }
-    flaws.push(...checked.flaws.map((flaw) => ({ ...flaw, path: [...configPath, ...flaw.path] })))
-    return entry
-  })
-  return { entries: checkedEntries, flaws }
-}
-
-/** The config with its defaults. The schema may be a user's own, and throw. */
-function checkConfig(policy: PolicyDefinition, config: unknown) {
-  try {
-    return checkPolicyConfig(policy, config)
-  } catch (thrown) {
-    const message = `cannot be checked, because the schema of \`${policy.name}\` fails: ${messageOf(thrown)}`
-    const flaw: Flaw = { path: [], at: 'value', code: 'config.policy_create_failed', message }
-    return { ok: false, flaws: [flaw] } as const
-  }
-}
-
-function unknownPolicy(name: string, path: Path, { document, catalog }: PolicyPlace): Flaw {
-  const written = valueAt(document.spec, path)
-  const isShort = typeof written === 'object' && written !== null && Object.hasOwn(written, name)
-  const names = [...catalog.keys()]
-  const hint = suggestion(name, names)
-  const known = names.map((each) => `\`${each}\``).join(', ')
-  return {
-    path: isShort ? [...path, name] : path,
-    at: isShort ? 'key' : 'value',
-    code: 'config.unknown_policy',
-    message: hint === undefined ? `is not a policy; there are ${known}` : 'is not a policy',
-    ...(hint !== undefined && { suggestion: hint }),
-  }
-}
-
-/** Where the config stands below its entry: `config` in the long form, the name in the short one. */
-function configSteps(written: unknown, policy: string): Path {
-  const isLong = typeof written === 'object' && written !== null && Object.hasOwn(written, 'policy')
-  return isLong ? ['config'] : [policy]
+  return flaws.length === 0
+    ? { ok: true, value: spec, references }
+    : { ok: false, flaws, ownFlaws: [] }
 }
 
 /** A copy of `value` with another value at `path`. */

@@ -54,7 +54,7 @@ export function checkReferences({ candidates, documents, deleted }: ReferenceSco
   const problems: Problem[] = []
   const usersOfDeleted = new Map<string, Set<string>>()
   for (const candidate of candidates) {
-    for (const reference of candidate.definition.references(candidate.resource.spec)) {
+    for (const reference of candidate.references) {
       const object = objectName(reference)
       const names = namesByKind.get(reference.kind) ?? new Set()
       if (names.has(reference.name)) {
@@ -144,8 +144,7 @@ function walk(start: string, { byObject, finished, problems }: CycleSearch): voi
   const onTrail = new Set<string>()
   const enter = (object: string) => {
     const candidate = byObject.get(object)
-    const references = candidate?.definition.references(candidate.resource.spec) ?? []
-    trail.push({ object, references: [...references] })
+    trail.push({ object, references: [...(candidate?.references ?? [])] })
     onTrail.add(object)
   }
   enter(start)

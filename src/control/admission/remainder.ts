@@ -22,6 +22,7 @@ export function remainderOf(
     document,
     definition,
     resource: { kind, name, workspace: defaultWorkspace, labels: {}, spec },
+    references: definition.references(spec),
     remainder: { spec: pruned, restore: (path) => restoreIndices(path, paths) },
   }
 }

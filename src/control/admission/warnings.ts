@@ -12,11 +12,7 @@ export function warnAboutSpecs(candidates: readonly Candidate[]): Problem[] {
 
 /** Objects that do nothing unless something refers to them, and nothing does. */
 export function warnAboutUnused(candidates: readonly Candidate[]): Problem[] {
-  const used = new Set(
-    candidates.flatMap(({ definition, resource }) =>
-      definition.references(resource.spec).map(objectName),
-    ),
-  )
+  const used = new Set(candidates.flatMap(({ references }) => references.map(objectName)))
   return candidates
     .filter(({ definition, resource }) => definition.needsUser && !used.has(objectName(resource)))
     .map((candidate) =>

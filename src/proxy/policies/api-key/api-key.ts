@@ -27,7 +27,7 @@ const config = s.strictObject({
     .default('Remove')
     .describe('Whether the upstream sees the key.'),
   apps: s
-    .array(s.name())
+    .array(s.name().meta({ refersTo: 'App' }))
     .min(1)
     .max(10_000)
     .optional()
