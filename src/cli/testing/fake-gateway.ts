@@ -3,7 +3,7 @@
  * deals requests by the split, checks API keys, and stops; nothing else.
  */
 import { createHash } from 'node:crypto'
-import { createServer, request as httpRequest } from 'node:http'
+import { createServer, request as httpRequest, type Server } from 'node:http'
 import { parse } from 'yaml'
 import { systemRandom } from '../../base/random.ts'
 import { s } from '../../base/schema.ts'
@@ -115,12 +115,7 @@ export async function startFakeGateway(options: GatewayOptions): Promise<FakeGat
     onward.on('error', () => response.destroy())
     onward.end()
   })
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const bound = server.address()
-      resolve(typeof bound === 'object' && bound !== null ? bound.port : 0)
-    })
-  })
+  const port = await listen(server)
   const control = controlWith({
     async act(_key, verb, input) {
       // As slow as a real one, which asks its workers: keys pressed meanwhile must wait.
@@ -156,4 +151,13 @@ export async function startFakeGateway(options: GatewayOptions): Promise<FakeGat
       })
     },
   }
+}
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const bound = server.address()
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : 0)
+    })
+  })
 }
