@@ -1,7 +1,7 @@
 import { equal, match, notEqual, ok } from 'node:assert/strict'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { workbench } from '../support/headgate-process.ts'
 import { expectNoStackTrace, type Gateway, startGateway } from './support/gateway.ts'
 import { startUpstream } from './support/upstream.ts'
@@ -107,7 +107,6 @@ test('in file mode the admin API refuses edits and says what to write instead', 
 })
 
 async function expectRefusal(
-  t: TestContext,
   bench: Awaited<ReturnType<typeof workbench>>,
   argv: readonly string[],
   options: { exitCode: number; says: RegExp; env?: Record<string, string> },
@@ -133,7 +132,6 @@ test('a start that cannot be is refused with a reason and a way out', async (t) 
   await bench.write('broken.yaml', broken)
   await Promise.all([
     expectRefusal(
-      t,
       bench,
       ['run', '--listen', listen, '--admin', '127.0.0.1:0', '--data', 'a', '--workers', '1'],
       {
@@ -142,7 +140,6 @@ test('a start that cannot be is refused with a reason and a way out', async (t) 
       },
     ),
     expectRefusal(
-      t,
       bench,
       ['run', '--listen', '127.0.0.1:0', '--admin', admin, '--data', 'b', '--workers', '1'],
       {
@@ -152,21 +149,21 @@ test('a start that cannot be is refused with a reason and a way out', async (t) 
     ),
   ])
   await Promise.all([
-    expectRefusal(t, bench, ['run', ...any], {
+    expectRefusal(bench, ['run', ...any], {
       exitCode: 1,
       says: /\.headgate[\s\S]*(used|locked|another)/,
     }),
-    expectRefusal(t, bench, ['run', '-c', 'missing.yaml', '--data', 'c', ...any], {
+    expectRefusal(bench, ['run', '-c', 'missing.yaml', '--data', 'c', ...any], {
       exitCode: 3,
       says: /missing\.yaml/,
     }),
   ])
   await Promise.all([
-    expectRefusal(t, bench, ['run', '-c', 'broken.yaml', '--data', 'd', ...any], {
+    expectRefusal(bench, ['run', '-c', 'broken.yaml', '--data', 'd', ...any], {
       exitCode: 3,
       says: /broken\.yaml:3:45/,
     }),
-    expectRefusal(t, bench, ['run', '--data', 'headgate.yaml/x', ...any], {
+    expectRefusal(bench, ['run', '--data', 'headgate.yaml/x', ...any], {
       exitCode: 1,
       says: /headgate\.yaml\/x/,
     }),
@@ -185,7 +182,7 @@ test('a start that cannot be is refused with a reason and a way out', async (t) 
     '--workers',
     '1',
   ]
-  await expectRefusal(t, bench, outside, { exitCode: 1, says: /0\.0\.0\.0/ })
+  await expectRefusal(bench, outside, { exitCode: 1, says: /0\.0\.0\.0/ })
 })
 
 test('one data folder holds one mode: the other is refused until somebody decides', async (t) => {
