@@ -13,7 +13,13 @@ import {
   prepareDefinition,
   publishedRevisionName,
 } from './controller-change.ts'
-import { readSource, sourceName, type Written, writtenAs } from './controller-definition.ts'
+import {
+  policiesFolderOf,
+  readSource,
+  sourceName,
+  type Written,
+  writtenAs,
+} from './controller-definition.ts'
 import type { StartOutcome } from './controller-deps.ts'
 import { furtherLinesOf, lineOf, problemsKeptMax, problemsOf } from './controller-problems.ts'
 import { type Base, readBase, refusalChange, type Session } from './controller-session.ts'
@@ -74,6 +80,7 @@ async function loadFiles(
 ): Promise<Loaded> {
   const { source, env } = session.deps
   const written = source.type === 'store' ? writtenAs([]) : readSource(source, env)
+  session.namedPoliciesFolder = policiesFolderOf(written.documents, session.baseFolder)
   return serve(session, base, { written, info, action, ownerOf: () => fileOwner })
 }
 

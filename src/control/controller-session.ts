@@ -31,13 +31,23 @@ export type Session = {
   served: Served | undefined
   /** Why the files as they are now are not served; undefined when they are. */
   refusal: Refusal | undefined
+  /** Folder of policies that the files name now, also when they are refused; absolute. */
+  namedPoliciesFolder: string | undefined
   /** Numbers of names in shared memory; only grows while the process lives. */
   slots: SlotTable
 }
 
 export function openSession(deps: ControllerDeps, baseFolder: string): Session {
   const mode = deps.source.type === 'store' ? 'store' : 'file'
-  return { deps, mode, baseFolder, served: undefined, refusal: undefined, slots: emptySlotTable }
+  return {
+    deps,
+    mode,
+    baseFolder,
+    served: undefined,
+    refusal: undefined,
+    namedPoliciesFolder: undefined,
+    slots: emptySlotTable,
+  }
 }
 
 /** What is stored, from which every change starts. */

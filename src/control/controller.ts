@@ -24,7 +24,7 @@ import {
   planRequest,
 } from './controller-apply.ts'
 import { commitAndPublish, prepareDefinition } from './controller-change.ts'
-import { baseFolderOf, writtenAs } from './controller-definition.ts'
+import { baseFolderOf, policiesFolderOf, writtenAs } from './controller-definition.ts'
 import type { ControllerDeps, StartOutcome } from './controller-deps.ts'
 import { reloadDefinition, startServing } from './controller-load.ts'
 import { type ChangeQueue, createChangeQueue } from './controller-queue.ts'
@@ -32,7 +32,7 @@ import { openSession, readBase, type Session } from './controller-session.ts'
 import { createStatusBook, gatewayAtDefaults, type StatusBook } from './controller-status.ts'
 import { explainRoute } from './explain-route.ts'
 import { toYaml } from './files/to-yaml.ts'
-import { watchConfig } from './files/watch.ts'
+import { watchConfig, watchPolicies } from './files/watch.ts'
 import { compareResources, describeChange } from './plan.ts'
 import { indexReferences, objectOf } from './references.ts'
 import { assignmentsNow, upstreamStates, upstreamsOf } from './runtime-state.ts'
@@ -49,6 +49,7 @@ type Parts = {
   readonly queue: ChangeQueue
   readonly book: StatusBook
   readonly startedAt: string
+  policyWatch: { readonly folder: string; close(): void } | undefined
 }
 
 export async function createController(deps: ControllerDeps): Promise<Controller> {
@@ -58,6 +59,7 @@ export async function createController(deps: ControllerDeps): Promise<Controller
     queue: createChangeQueue(),
     book: createStatusBook(deps.clock),
     startedAt: new Date(deps.clock.wallMs()).toISOString(),
+    policyWatch: undefined,
   }
   return { ...reading(parts), ...changing(parts), ...life(parts) }
 }
@@ -118,6 +120,7 @@ function changing(parts: Parts) {
       try {
         return await work()
       } finally {
+        followPolicies(parts)
         await refreshStatus(parts)
       }
     })
@@ -143,6 +146,7 @@ function life(parts: Parts) {
       }
       try {
         const outcome = await queue.run(() => startServing(session))
+        followPolicies(parts)
         await refreshStatus(parts)
         return outcome
       } catch (thrown) {
@@ -159,8 +163,24 @@ function life(parts: Parts) {
       isClosed = true
       watch?.close()
       await queue.close()
+      parts.policyWatch?.close()
     },
   }
+}
+
+/** Watches the folder of policies that is in use, or that the files would use if they were good. */
+function followPolicies(parts: Parts): void {
+  const { session, policyWatch } = parts
+  const { clock } = session.deps
+  const folder =
+    session.namedPoliciesFolder ??
+    policiesFolderOf(session.served?.resources ?? [], session.baseFolder)
+  if (folder === policyWatch?.folder) return
+  policyWatch?.close()
+  parts.policyWatch = undefined
+  if (folder === undefined) return
+  const watch = watchPolicies(folder, () => void reloadFiles(parts), clock)
+  parts.policyWatch = { folder, close: () => watch.close() }
 }
 
 async function reloadFiles(parts: Parts): Promise<void> {

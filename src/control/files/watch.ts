@@ -1,5 +1,5 @@
 /**
- * Notices when a configuration has changed on disk. `fs.watch` on the folders tells it at once,
+ * Notices when a configuration, or the folder of policies it names, has changed on disk. `fs.watch` on the folders tells it at once,
  * whether an editor writes in place, renames a new file over the old one, or Kubernetes swaps the
  * link `..data`; a slow look at sizes and times catches what the system does not tell (network
  * file systems, a folder replaced as a whole, watches used up). What counts is content: touching
@@ -8,6 +8,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { type ConfigFiles, readConfigFiles, stampOf } from './load.ts'
+import { readPolicyFolder } from './policy-folder.ts'
 
 /** Writing takes several steps; wait until it has been quiet for this long. */
 const quietMs = 100
@@ -15,27 +16,48 @@ const quietMs = 100
 const waitMsMax = 1_000
 const pollMs = 2_000
 
-/** Calls `onChange` after each change of the content of any file that belongs to `path`. */
-export function watchConfig(path: string, onChange: () => void, clock: Clock): { close(): void } {
-  const watcher = new ConfigWatcher(path, onChange, clock)
-  return { close: () => watcher.close() }
+/** What is looked at, as it was at one moment. */
+export type Watched = {
+  /** Every file and folder whose change may matter, with its `stampOf`. */
+  readonly stamps: ReadonlyMap<string, string>
+  readonly folders: Iterable<string>
+  /** Differs whenever there is a change to tell. */
+  readonly content: string
 }
 
-class ConfigWatcher {
-  readonly #path: string
+/** Calls `onChange` after each change of the content of any file that belongs to `path`. */
+export function watchConfig(path: string, onChange: () => void, clock: Clock): { close(): void } {
+  const read = (): Watched => {
+    const files = readConfigFiles(path)
+    return { ...files, content: contentOf(files) }
+  }
+  return new Watcher(read, onChange, clock)
+}
+
+/** Calls `onChange` after each change of a source in the folder of policies, helpers included. */
+export function watchPolicies(
+  folder: string,
+  onChange: () => void,
+  clock: Clock,
+): { close(): void } {
+  return new Watcher(() => readPolicyFolder(folder), onChange, clock)
+}
+
+class Watcher {
+  readonly #read: () => Watched
   readonly #onChange: () => void
   readonly #clock: Clock
   readonly #poll: Timer
-  #current: ConfigFiles
+  #current: Watched
   #watchers: FSWatcher[] = []
   #pending: { readonly timer: Timer; readonly sinceMs: number } | undefined
   #isClosed = false
 
-  constructor(path: string, onChange: () => void, clock: Clock) {
-    this.#path = path
+  constructor(read: () => Watched, onChange: () => void, clock: Clock) {
+    this.#read = read
     this.#onChange = onChange
     this.#clock = clock
-    this.#current = readConfigFiles(path)
+    this.#current = read()
     this.#watchFolders()
     this.#poll = clock.every(pollMs, () => this.#look())
   }
@@ -81,15 +103,15 @@ class ConfigWatcher {
   /** Compares sizes and times first: reading everything every two seconds would be waste. */
   #look(): void {
     if (this.#isClosed || !mayHaveChanged(this.#current)) return
-    const before = contentOf(this.#current)
-    this.#current = readConfigFiles(this.#path)
+    const before = this.#current.content
+    this.#current = this.#read()
     this.#unwatchFolders()
     this.#watchFolders()
-    if (contentOf(this.#current) !== before) this.#onChange()
+    if (this.#current.content !== before) this.#onChange()
   }
 }
 
-function mayHaveChanged({ stamps }: ConfigFiles): boolean {
+function mayHaveChanged({ stamps }: Watched): boolean {
   return [...stamps].some(([path, stamp]) => stampOf(path) !== stamp)
 }
 

@@ -14,6 +14,16 @@ const sourceName = /\.(?:[mc]?[jt]s|json)$/
 const policyName = /^[^_.].*\.m?[jt]s$/
 const noPolicyName = /\.d\.m?ts$|\.test\.m?[jt]s$/
 
+/** Whether a file of this name is a source: a policy, or a helper that one may import. */
+export function isSourceName(name: string): boolean {
+  return sourceName.test(name)
+}
+
+/** Whether files and folders of this name are left alone. */
+export function isSkippedEntry(name: string): boolean {
+  return name.startsWith('.') || name === 'node_modules'
+}
+
 export type PolicySources = {
   /** Absolute paths of the files that hold policies, sorted. */
   readonly policyPaths: readonly string[]
@@ -53,12 +63,11 @@ async function sourcesBelow(folder: string, depth: number): Promise<string[]> {
   if (depth > sourceDepthMax) throw new Error(`is nested deeper than ${sourceDepthMax} folders`)
   const found: string[] = []
   for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const isIgnored = entry.name.startsWith('.') || entry.name === 'node_modules'
-    if (isIgnored) continue
+    if (isSkippedEntry(entry.name)) continue
     if (entry.isDirectory()) {
       const inside = await sourcesBelow(join(folder, entry.name), depth + 1)
       found.push(...inside.map((path) => `${entry.name}/${path}`))
-    } else if (sourceName.test(entry.name) && (await isFile(join(folder, entry.name)))) {
+    } else if (isSourceName(entry.name) && (await isFile(join(folder, entry.name)))) {
       found.push(entry.name)
     }
     if (found.length > sourceFilesMax) break
