@@ -24,7 +24,7 @@ routes:
   # found by this
   - name: books
     labels: { team: "catalog" }
-    match: { path: /books/**, methods: [ GET ] }
+    match: { path: /books/**, methods: [GET] }
     to: books # for now
     x-note: kept
 
@@ -62,7 +62,7 @@ upstreams:
 `,
   )
   const bound = `apps:
-  - keys: [ { secret: &s env:A, name: a } ]
+  - keys: [{ secret: &s env:A, name: a }]
     description: *s
     name: b
 `
@@ -71,8 +71,8 @@ upstreams:
 })
 
 test('several documents in one file stay apart', () => {
-  const text = 'routes: [ { to: b, name: a } ]\n---\nversion: 1\n'
-  equal(formatConfig(text), 'routes: [ { name: a, to: b } ]\n---\nversion: 1\n')
+  const text = 'routes: [ { to: b, name: a }]\n---\nversion: 1\n'
+  equal(formatConfig(text), 'routes: [{ name: a, to: b }]\n---\nversion: 1\n')
 })
 
 test('JSON stays JSON', () => {
@@ -189,7 +189,7 @@ test('what does not fit on a line is opened, and nothing else', () => {
     formatConfig(text),
     `routes:
   - name: books
-    match: { hosts: [ a.example.com, b.example.com, c.example.com ], path: /x }
+    match: { hosts: [a.example.com, b.example.com, c.example.com], path: /x }
     to: books
   - { name: b, to: books }
 `,

@@ -23,6 +23,7 @@ import { alternativesOf, childrenOf, isClosedMap, knownKeysOf } from '../../base
 import { type KindDefinition, metadataSchema } from '../../kinds/define-kind.ts'
 import { kinds } from '../../kinds/index.ts'
 import { sentenceFor } from '../problem.ts'
+import { restoreCommentColumns } from './comment-columns.ts'
 import { expandItems } from './expand-items.ts'
 import { itemsOf } from './items.ts'
 import { fitsOnLine } from './layout.ts'
@@ -57,13 +58,20 @@ export function formatConfig(text: string, options: FormatOptions = {}): string 
     if (options.expand === true) expandItems(document)
     settleQuotes(document)
     openWide(document)
+    padMapsOnly(document)
   }
   const unordered = write(documents, text)
   for (const document of documents) orderKeys(document)
   // Sorting may have put an alias before its anchor.
-  if (documents.some(hasLooseAlias)) return unordered
+  if (documents.some(hasLooseAlias)) return withComments(text, unordered)
   const ordered = write(documents, text)
-  return meansTheSame(unordered, ordered) ? ordered : unordered
+  return withComments(text, meansTheSame(unordered, ordered) ? ordered : unordered)
+}
+
+function withComments(text: string, formatted: string): string {
+  const restored = restoreCommentColumns(text, formatted)
+  // Lines of a block of text can look like comments; then they must stay as they are.
+  return meansTheSame(formatted, restored) ? restored : formatted
 }
 
 function looseAlias(): HeadgateError {
@@ -128,6 +136,18 @@ function settleQuotes(document: Document): void {
     Scalar: (_, scalar) => {
       const isPlainText = typeof scalar.value === 'string' && !/["\\\p{Cc}]/u.test(scalar.value)
       if (scalar.type === Scalar.QUOTE_SINGLE && isPlainText) scalar.type = Scalar.QUOTE_DOUBLE
+    },
+  })
+}
+
+/** `{ a: b }` but `[a, b]`: the library has one switch for both. */
+function padMapsOnly(document: Document): void {
+  visit(document, {
+    Collection: (_, node) => {
+      const write = node.toString.bind(node)
+      const flowCollectionPadding = isMap(node) ? ' ' : ''
+      node.toString = (context, onComment, onChompKeep) =>
+        write(context && { ...context, flowCollectionPadding }, onComment, onChompKeep)
     },
   })
 }
