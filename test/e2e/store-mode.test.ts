@@ -50,25 +50,13 @@ test('objects are created, guarded by their ETag, rehearsed and deleted with cur
     412,
   )
   const patch = JSON.stringify({ spec: { versions: { v1: { connectionsMax: 7 } } } })
-  const patched = await call(
-    'PATCH',
-    '/api/v1/upstreams/books',
-    '-d',
-    patch,
-    '-H',
-    `if-match: ${etag}`,
-  )
+  const patchAt = (known: string) =>
+    call('PATCH', '/api/v1/upstreams/books', '-d', patch, '-H', `if-match: ${known}`)
+  const patched = await patchAt(etag)
   expectStatus(patched, 200)
   equal(patched.body.spec?.versions?.v1?.connectionsMax, 7)
   notEqual(patched.headers.get('etag'), etag)
-  const outdated = await call(
-    'PATCH',
-    '/api/v1/upstreams/books',
-    '-d',
-    patch,
-    '-H',
-    `if-match: ${etag}`,
-  )
+  const outdated = await patchAt(etag)
   expectStatus(outdated, 412)
   equal(outdated.headers.get('content-type'), 'application/problem+json')
   equal(outdated.body.currentEtag, patched.headers.get('etag'))
@@ -82,12 +70,13 @@ test('objects are created, guarded by their ETag, rehearsed and deleted with cur
     304,
   )
 
-  const rehearsed = await call('PUT', '/api/v1/routes/new?dryRun=true', '-d', routeSpec('/new'))
-  expectStatus(rehearsed, 200)
-  equal(rehearsed.body.plan?.changes?.[0]?.action, 'create')
-  expectStatus(await call('GET', '/api/v1/routes/new'), 404)
-  equal((await fetch(`${gateway.url}/new`)).status, 404)
-
+  await t.test('a rehearsal changes nothing', async () => {
+    const rehearsed = await call('PUT', '/api/v1/routes/new?dryRun=true', '-d', routeSpec('/new'))
+    expectStatus(rehearsed, 200)
+    equal(rehearsed.body.plan?.changes?.[0]?.action, 'create')
+    expectStatus(await call('GET', '/api/v1/routes/new'), 404)
+    equal((await fetch(`${gateway.url}/new`)).status, 404)
+  })
   const used = await call('DELETE', '/api/v1/upstreams/books')
   expectStatus(used, 409)
   match(used.text, /Route\/books/)
@@ -97,18 +86,22 @@ test('objects are created, guarded by their ETag, rehearsed and deleted with cur
     '/spec/match/path',
     '/spec/priorty',
   ])
-  expectStatus(await call('DELETE', '/api/v1/routes/books'), 204)
-  expectStatus(await call('DELETE', '/api/v1/upstreams/books'), 204)
+  for (const path of ['routes/books', 'upstreams/books'])
+    expectStatus(await call('DELETE', `/api/v1/${path}`), 204)
   equal((await fetch(`${gateway.url}/books/1`)).status, 404)
 
+  await expectGuard(gateway)
+  await gateway.stop()
+})
+
+async function expectGuard(gateway: Gateway): Promise<void> {
   expectStatus(await curl(`${gateway.adminUrl}/api/v1/routes`), 401)
   expectStatus(
     await curl('-H', 'authorization: Bearer hgt_wrong', `${gateway.adminUrl}/api/v1/routes`),
     401,
   )
   expectStatus(await curl(`${gateway.adminUrl}/livez`), 200)
-  await gateway.stop()
-})
+}
 
 const bookshop = (url: string) => `version: 1
 upstreams:

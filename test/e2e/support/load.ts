@@ -67,13 +67,14 @@ const requestMsMax = 20_000
 
 export function startLoad(options: LoadOptions): Load {
   const { connections = 8, requestsMax = Number.MAX_SAFE_INTEGER } = options
+  const failed: Failure[] = []
   const tally = {
     sent: 0,
     ok: 0,
     notConnected: 0,
     connectionsOpened: 0,
     refused: new Map<number, number>(),
-    failed: [] as Failure[],
+    failed,
   }
   const waiting = new Set<{ readonly at: number; resolve(): void }>()
   let isStopping = false
