@@ -45,6 +45,8 @@ class MemoryStream implements ByteStream {
   }
   end(): void {}
   destroy(): void {}
+  reset(): void {}
+  readonly isFlushed = true
   pause(): void {}
   resume(): void {}
 }

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { systemClock } from './base/clock.ts'
 import { systemRandom } from './base/random.ts'
 import { runCli } from './cli/program.ts'
-import { startGateway } from './run/gateway.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
@@ -17,7 +16,9 @@ const exitCode = await runCli(process.argv.slice(2), {
   clock: systemClock(),
   random: systemRandom(),
   fetch,
-  startGateway: (options) => startGateway(options, version),
+  // Most commands start no gateway; loading one only when asked keeps them quick.
+  startGateway: async (options) =>
+    (await import('./run/gateway.ts')).startGateway(options, version),
   onSignal(signals, handler) {
     for (const signal of signals) process.on(signal, handler)
     return {

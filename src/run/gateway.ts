@@ -1,5 +1,4 @@
 /** Starts a whole gateway in the right order, and stops it in the other one. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { HeadgateError, messageOf } from '../base/errors.ts'
@@ -122,14 +121,6 @@ async function closeAll(opened: Opened[], log: GatewayOptions['log']): Promise<v
 async function openStore({ dataDir }: GatewayOptions): Promise<Store> {
   const clock = systemClock()
   if (dataDir === undefined) return openMemoryStore({ clock })
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    throw new HeadgateError('run.data_dir_unusable', {
-      message: `${dataDir}: ${messageOf(cause)}`,
-      cause,
-    })
-  }
   return openSqliteStore(join(dataDir, storeFile), { clock, random: systemRandom() })
 }
 

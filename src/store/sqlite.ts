@@ -3,9 +3,10 @@
  * is on the disk. The file is locked for as long as it is open, so that two gateways can never
  * serve from, and write to, the same data folder; the system drops the lock when the process dies.
  */
-import { chmod, mkdir, open } from 'node:fs/promises'
+import { chmod, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { HeadgateError, messageOf } from '../base/errors.ts'
+import { makeFolder } from './make-folder.ts'
 import { migrate } from './migrations.ts'
 import { openSql, type Sql } from './sql.ts'
 import { createSqlStore, type StoreOptions } from './sql-store.ts'
@@ -36,7 +37,7 @@ export async function openSqliteStore(path: string, options: StoreOptions): Prom
 /** SQLite gives the log beside the file the same mode as the file, so this covers both. */
 async function preparePrivateFile(path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(path))
     const file = await open(path, 'a', 0o600)
     await file.close()
     // A file that is there already keeps its mode through `open`.

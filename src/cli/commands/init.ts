@@ -1,8 +1,9 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { s } from '../../base/schema.ts'
 import { configJsonSchema } from '../../control/json-schema.ts'
 import { policyCatalog } from '../../proxy/policies/catalog.ts'
+import { makeFolder } from '../../store/make-folder.ts'
 import { defineCommand } from '../define-command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { toJson } from '../output/formats.ts'
@@ -43,7 +44,7 @@ export const initCommand = defineCommand({
   }),
   async run(input, { deps, terminal }) {
     const file = await fileFor(resolve(deps.cwd, input.path))
-    await mkdir(dirname(file), { recursive: true })
+    await makeFolder(dirname(file))
     await writeNewFile(file, starterDocument({ schemaFileName, upstream: input.upstream }))
     // Derived from this version, so an older copy is brought up to date.
     const schema = toJson(configJsonSchema(policyCatalog(), { draft: '7' }))

@@ -10,6 +10,7 @@ import { sentenceFor } from '../../control/problem.ts'
 import { upstream } from '../../kinds/upstream.ts'
 import { type ConfigReport, reportOnConfig } from '../check-config.ts'
 import { checkSecrets } from '../check-secrets.ts'
+import { isHandleStreamSound } from '../../wire/tcp/open-stream.ts'
 import type { CommandContext, ServerInput } from '../define-command.ts'
 import type { CliDeps } from '../deps.ts'
 import { findDefaultConfig } from '../find-config.ts'
@@ -42,6 +43,7 @@ export async function runChecks(
   const gateway = await findGateway(input, context)
   return [
     checkRuntime(),
+    await checkTransport(),
     ...configResults(config, deps),
     ...(await secretResults(config, deps)),
     ...(await upstreamResults(config, deps)),
@@ -61,6 +63,23 @@ function checkRuntime(): CheckResult {
     state: 'failed',
     message: `Node ${node} is too old`,
     todo: `start with bin/headgate, which brings Node ${nodeMajorMin} or newer`,
+  }
+}
+
+/** The fast way to sockets leans on parts of Node that are not public; workers test it when they start. */
+async function checkTransport(): Promise<CheckResult> {
+  if (await isHandleStreamSound()) {
+    return {
+      name: 'transport',
+      state: 'ok',
+      message: 'sockets are read and written on their handles',
+    }
+  }
+  return {
+    name: 'transport',
+    state: 'warning',
+    message:
+      'this Node keeps its socket handles to itself: the public API is used, a little slower',
   }
 }
 
