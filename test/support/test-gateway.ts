@@ -55,6 +55,7 @@ export type TestGateway = {
   readonly clock: SimulatedClock
   readonly settled: readonly Settled[]
   readonly lines: readonly string[]
+  /** A connection of a client; closed at the end of the test. */
   connect(): Promise<RawSocket>
   apply(yaml: string, options?: GatewayOptions): void
   counted(counter: WorkerCounter): number
@@ -112,8 +113,10 @@ export async function testGateway(
   apply(yaml, options)
   const port = await plane.listen({ host: '127.0.0.1', port: 0, isPortShared: false })
   const inFlight = (slot = 0) => pages.seriesSum('route', slot, seriesCell.inFlight)
+  const clients: RawSocket[] = []
   t.after(async () => {
     plane.close()
+    for (const client of clients) client.destroy()
     await eventually(() => plane.connectionCount === 0, 'all connections to be closed')
     for (const slot of slots.route.keys()) {
       await eventually(() => inFlight(slot) === 0, 'every exchange to be settled')
@@ -125,7 +128,11 @@ export async function testGateway(
     clock,
     settled,
     lines,
-    connect: () => connectRaw(port),
+    async connect() {
+      const client = await connectRaw(port)
+      clients.push(client)
+      return client
+    },
     apply: (text, more = options) => apply(text, more),
     counted: (counter) => pages.workerSum(counterCellOf(counter)),
     refused: (code) => pages.workerSum(refusalCellOf(code)),
