@@ -61,8 +61,8 @@ export type TestGateway = {
   counted(counter: WorkerCounter): number
   refused(code: string): number
   openConnections(): number
-  /** Exchanges that run, by the count of the route in that slot. */
-  inFlight(routeSlot?: number): number
+  /** Exchanges that run on the route. */
+  inFlight(route?: string): number
 }
 
 const startMs = 1_000
@@ -112,14 +112,15 @@ export async function testGateway(
   }
   apply(yaml, options)
   const port = await plane.listen({ host: '127.0.0.1', port: 0, isPortShared: false })
-  const inFlight = (slot = 0) => pages.seriesSum('route', slot, seriesCell.inFlight)
+  const inFlight = (route = 'books') =>
+    pages.seriesSum('route', slots.route.indexOf(route), seriesCell.inFlight)
   const clients: RawSocket[] = []
   t.after(async () => {
     plane.close()
     for (const client of clients) client.destroy()
     await eventually(() => plane.connectionCount === 0, 'all connections to be closed')
-    for (const slot of slots.route.keys()) {
-      await eventually(() => inFlight(slot) === 0, 'every exchange to be settled')
+    for (const route of slots.route) {
+      await eventually(() => inFlight(route) === 0, 'every exchange to be settled')
     }
   })
   return {
