@@ -322,8 +322,6 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     const { rewrite } = this.#action()
     const { request } = this
     const { pathPrefix } = endpoint.entry
-    // `OPTIONS *` asks about the server as a whole (RFC 9110 §7.1): there is no path to rewrite.
-    if (request.path === '*') return '*'
     const query =
       this.#removedParameters === undefined
         ? request.query
