@@ -145,6 +145,23 @@ scenario('a broken file is refused whole and the last good one keeps serving', a
 })
 
 scenario(
+  'a file that was emptied deletes nothing, until it says that it means it',
+  async (world) => {
+    await world.write(bookshop())
+    const controller = await world.open()
+    await controller.start()
+    for (const text of ['', '\n# nothing\n', 'version: 1\n', 'version: 1\nroutes:\n']) {
+      await world.write(text)
+      await rejects(controller.reload(info), refused('config.emptied', /hold nothing/))
+    }
+    equal(world.published.length, 1)
+    await world.write('version: 1\ngateway: {}\n')
+    await controller.reload(info)
+    equal((await controller.list('Route', { limit: 10 })).items.length, 0)
+  },
+)
+
+scenario(
   'restarted with a broken file, the last good one is served and it says so',
   async (world) => {
     await world.write(bookshop('live: v2'))

@@ -108,6 +108,7 @@ async function serve(
   { written, info, action, ownerOf }: ServeOptions,
 ): Promise<Loaded> {
   const prepared = await prepareDefinition(session, base, written)
+  if (prepared.resources.length === 0 && base.resources.length > 0) throw emptied(base)
   const revision = await commitAndPublish(session, prepared, {
     info,
     audit: auditOf(prepared.difference.changes, action),
@@ -115,6 +116,13 @@ async function serve(
     values: new Map([[sourceValueName, sourceName(session.deps.source)]]),
   })
   return { prepared, revision }
+}
+
+/** A file that was cut to nothing while it was saved, or a mount that is not there yet. */
+function emptied({ resources }: Base): HeadgateError {
+  return new HeadgateError('config.emptied', {
+    message: `The files hold nothing, and ${resources.length} objects made of them would be deleted`,
+  })
 }
 
 function isRefusal(thrown: unknown): thrown is HeadgateError {

@@ -16,6 +16,13 @@ export const configErrors = {
     retryable: false,
     todo: 'Each entry of `errors` names the place, what is wrong and what to write instead.',
   },
+  'config.emptied': {
+    status: 422,
+    title: 'The files hold nothing any more',
+    source: 'operator',
+    retryable: false,
+    todo: 'Restore the files, or write at least `gateway: {}` to say that everything is to go.',
+  },
   'config.unknown_key': {
     status: 422,
     title: 'Unknown key',
