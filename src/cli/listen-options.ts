@@ -1,11 +1,24 @@
 /** Flags that `run` and `demo` share: where to listen. */
+import { messageOf } from '../base/errors.ts'
 import { parseHostPort } from '../base/host-port.ts'
 import { s } from '../base/schema.ts'
 import type { OptionDefinition } from './define-command.ts'
 
-/** `HOST:PORT`; throws `run.address_invalid`, which says how to write it. */
+/** `HOST:PORT`. */
 export function addressInput() {
-  return s.string().max(300).transform(parseHostPort)
+  return s
+    .string()
+    .max(300)
+    .transform((text, context) => {
+      try {
+        return parseHostPort(text)
+      } catch (thrown) {
+        // As an issue it is told with the flag or variable that it came from.
+        const message = `${messageOf(thrown)}; write for example \`127.0.0.1:8080\` or \`[::1]:8080\``
+        context.addIssue({ code: 'custom', message })
+        return s.NEVER
+      }
+    })
 }
 
 export function listenOptions(defaults: {

@@ -133,16 +133,17 @@ function readInput(command: Command, definition: CommandDefinition, env: CliDeps
     if (value !== undefined) values[argument.name] = value
   }
   const options: Record<string, unknown> = command.opts()
-  const flags = new Map<string, string>()
+  const places = new Map<string, string>()
   for (const option of definition.options ?? []) {
     const name = new Option(option.flags).attributeName()
-    flags.set(name, option.flags)
+    const isGiven = options[name] !== undefined
     const value = options[name] ?? valueFromEnv(option, options, env)
+    places.set(name, isGiven || value === undefined ? longFlagOf(option) : (option.env ?? ''))
     if (value !== undefined) values[name] = value
   }
   const result = definition.input.safeParse(values)
   if (result.success) return result.data
-  throw inputError(result.error, definition, flags)
+  throw inputError(result.error, definition, places)
 }
 
 function valueFromEnv(
@@ -156,18 +157,18 @@ function valueFromEnv(
   return env[option.env] || undefined
 }
 
+function longFlagOf({ flags }: OptionDefinition): string {
+  return flags.split(/[ ,]+/).find((word) => word.startsWith('--')) ?? flags
+}
+
 function inputError(
   error: s.ZodError,
   definition: CommandDefinition,
-  flags: ReadonlyMap<string, string>,
+  places: ReadonlyMap<string, string>,
 ) {
   const messages = error.issues.map((issue) => {
     const name = String(issue.path[0] ?? '')
-    const place =
-      flags
-        .get(name)
-        ?.split(/[ ,]+/)
-        .find((word) => word.startsWith('--')) ?? name
+    const place = places.get(name) ?? name
     return place === '' ? issue.message : `\`${place}\` ${issue.message}`
   })
   return usageError(messages.join('; '), `headgate ${definition.path} --help`)
