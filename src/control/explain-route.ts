@@ -70,6 +70,7 @@ type TestRequest = RoutableRequest & {
 /** Takes the address apart without resolving anything in it: `new URL` would hide dot segments. */
 function testRequestOf(request: RouteTestRequest): TestRequest {
   const parts = /^(?:(https?):\/\/([^/?#]+))?([^?#]*)(?:\?([^#]*))?/i.exec(request.url)
+  requireAuthority(parts?.[2])
   const fields = new Map<string, string[]>()
   for (const [name, value] of request.headers) {
     const lower = name.toLowerCase()
@@ -92,6 +93,13 @@ function testRequestOf(request: RouteTestRequest): TestRequest {
     cookie: (name) => cookies.get(name),
     queryParameter: (name) => parameters.get(name) ?? undefined,
   }
+}
+
+function requireAuthority(authority: string | undefined): void {
+  if (authority === undefined || URL.canParse(`http://${authority}`)) return
+  throw new HeadgateError('admin.invalid_request', {
+    message: `\`${authority}\` is no host and port; write an address such as \`http://example.com/books\``,
+  })
 }
 
 function appOf(snapshot: Snapshot, name: string | undefined): AppEntry | undefined {
