@@ -16,7 +16,7 @@ import {
   routeCount,
   typicalHeadgate,
 } from './lib/configs.ts'
-import { cpuSeconds, startPinned, stopAll, untilListening } from './lib/processes.ts'
+import { cpuSeconds, requireFree, startPinned, stopAll, untilListening } from './lib/processes.ts'
 import { type LoadResult, runWrk } from './lib/wrk.ts'
 
 const gatewayCore = 0
@@ -168,6 +168,7 @@ async function compare(
 }
 
 try {
+  await requireFree(Object.values(ports))
   describeMachine()
   await compare(
     'Pass-through, small GET',

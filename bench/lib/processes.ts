@@ -27,6 +27,13 @@ export async function stopAll(): Promise<void> {
   await Promise.all(exits)
 }
 
+/** Throws when somebody listens on one of the ports: their figures would pass for ours. */
+export async function requireFree(ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    if (await accepts(port)) throw new Error(`port ${port} is taken: stop what listens there first`)
+  }
+}
+
 /** Resolves once something accepts connections on the port. */
 export async function untilListening(port: number): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {

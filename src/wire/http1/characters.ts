@@ -5,6 +5,7 @@ export const LF = 0x0a
 export const SP = 0x20
 export const HTAB = 0x09
 export const COLON = 0x3a
+export const DEL = 0x7f
 
 function tableOf(entryOf: (byte: number) => number): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => entryOf(byte))
