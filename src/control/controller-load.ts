@@ -121,7 +121,7 @@ async function serve(
 /** A file that was cut to nothing while it was saved, or a mount that is not there yet. */
 function emptied({ resources }: Base): HeadgateError {
   return new HeadgateError('config.emptied', {
-    message: `The files hold nothing, and ${resources.length} objects made of them would be deleted`,
+    message: `The files hold nothing, so all that they defined before would be deleted (objects: ${resources.length})`,
   })
 }
 

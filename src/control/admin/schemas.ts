@@ -26,8 +26,8 @@ export const routeTestBody = s.strictObject({
   url: s.string().min(1).max(8_192).describe('Absolute, or a path, with `host` among the headers.'),
   headers: s
     .union([
-      s.array(s.tuple([s.string().max(128), fieldValue])).max(200),
-      s.record(s.string().max(128), fieldValue),
+      s.array(s.tuple([s.fieldName(), fieldValue])).max(200),
+      s.record(s.fieldName(), fieldValue),
     ])
     .optional()
     .describe('A map, or a list of pairs where a field stands more than once.'),
