@@ -175,15 +175,27 @@ export function forwardingLines(
   origin: Origin,
   options: { authority: string; requestIdHeader: string },
 ): string {
+  const { head } = inbound
+  const trace =
+    origin.newTraceparent === undefined ? '' : `traceparent: ${origin.newTraceparent}\r\n`
+  const own = `${options.requestIdHeader}: ${origin.requestId}\r\n${trace}`
+  const isPlain = !origin.isPeerTrusted && !head.hasKnown(viaId) && head.minorVersion === 1
+  if (!isPlain) return hopLines(inbound, origin.isPeerTrusted, options.authority) + own
+  const { forwardingMemo } = inbound
+  if (forwardingMemo?.authority === options.authority) return forwardingMemo.lines + own
+  const lines = hopLines(inbound, false, options.authority)
+  inbound.forwardingMemo = { authority: options.authority, lines }
+  return lines + own
+}
+
+/** `Via` and the `X-Forwarded` fields. */
+function hopLines(inbound: Inbound, isTrusted: boolean, authority: string): string {
   const { head, peerAddress } = inbound
-  const isTrusted = origin.isPeerTrusted
   const via = head.hasKnown(viaId) ? `${head.combinedValue('via')}, ` : ''
   const forwardedFor =
     isTrusted && head.hasKnown(forwardedForId) ? `${head.combinedValue('x-forwarded-for')}, ` : ''
   const proto = (isTrusted ? head.knownValue(forwardedProtoId) : undefined) ?? inbound.scheme
-  const host = (isTrusted ? head.knownValue(forwardedHostId) : undefined) ?? options.authority
-  const trace =
-    origin.newTraceparent === undefined ? '' : `traceparent: ${origin.newTraceparent}\r\n`
+  const host = (isTrusted ? head.knownValue(forwardedHostId) : undefined) ?? authority
   const forwardedHost = host === '' ? '' : `x-forwarded-host: ${host}\r\n`
-  return `via: ${via}1.${head.minorVersion} ${viaPseudonym}\r\nx-forwarded-for: ${forwardedFor}${peerAddress}\r\nx-forwarded-proto: ${proto}\r\n${forwardedHost}${options.requestIdHeader}: ${origin.requestId}\r\n${trace}`
+  return `via: ${via}1.${head.minorVersion} ${viaPseudonym}\r\nx-forwarded-for: ${forwardedFor}${peerAddress}\r\nx-forwarded-proto: ${proto}\r\n${forwardedHost}`
 }

@@ -16,6 +16,8 @@ export type Inbound = {
   readonly bodyFraming: BodyFraming
   /** With framing `length`; 0 otherwise. */
   readonly bodyLength: number
+  /** Lines that say the same for every request of the connection; `proxy/forwarding.ts` keeps them here. */
+  forwardingMemo?: ForwardingMemo
   /** Whether the whole request body has been handed over. */
   readonly isBodyDone: boolean
   /** Bytes of request data so far, without chunk framing. */
@@ -43,6 +45,8 @@ export type Inbound = {
   /** Breaks the response off so that the client notices, also where the end of the connection ends it. */
   abort(): void
 }
+
+export type ForwardingMemo = { readonly authority: string; readonly lines: string }
 
 export type ResponseOptions = {
   readonly framing: BodyFraming

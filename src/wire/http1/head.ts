@@ -3,6 +3,7 @@
  * one is valid from its scan to the end of its exchange.
  */
 import { cachedFieldKey, type FieldKey, isNameAt, knownFieldCount } from './fields.ts'
+import { HostMemo } from './host.ts'
 
 const positionsPerField = 4
 /** More than there can be fields in a head. */
@@ -30,6 +31,8 @@ export class Head {
   reasonStart = 0
   reasonEnd = 0
 
+  /** The Host of this or an earlier message. */
+  readonly hostMemo = new HostMemo()
   fieldCount = 0
   /** Set when a field that may stand once only stands twice: bit per known id. */
   duplicates = 0

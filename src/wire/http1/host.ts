@@ -9,31 +9,62 @@ const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._~-]*)|\[[0-9A-Fa-f:.]+\])(?:
 
 const hostSizeMax = 300
 
-/** Values of Host that were found valid; bounded, because clients choose them. */
-const validHosts = new Set<string>()
-const validHostsMax = 2_048
+/**
+ * What is known of the last Host that a head held. Heads are reused, and most requests to a gateway
+ * name the same few hosts: comparing some bytes saves making, hashing and checking a string.
+ */
+export class HostMemo {
+  text = ''
+  isValid = false
+  /** Lower case, without port. */
+  name = ''
+  readonly #bytes = new Uint8Array(hostSizeMax)
+  #size = 0
+
+  /** Reads the field at `bytes[start, end)`. */
+  read(bytes: Buffer, start: number, end: number): HostMemo {
+    if (this.#size > 0 && this.#isSame(bytes, start, end)) return this
+    this.text = bytes.toString('latin1', start, end)
+    this.isValid = isValidHost(this.text)
+    this.name = hostWithoutPort(this.text)
+    this.#size = end - start <= hostSizeMax ? end - start : 0
+    for (let index = 0; index < this.#size; index++) this.#bytes[index] = bytes[start + index] ?? 0
+    return this
+  }
+
+  #isSame(bytes: Buffer, start: number, end: number): boolean {
+    if (end - start !== this.#size) return false
+    for (let index = 0; index < this.#size; index++) {
+      if (this.#bytes[index] !== bytes[start + index]) return false
+    }
+    return true
+  }
+}
+
+function hostOf(head: Head): HostMemo | undefined {
+  const index = head.indexOfKnown(hostId)
+  if (index === -1) return undefined
+  return head.hostMemo.read(head.bytes, head.valueStart(index), head.valueEnd(index))
+}
 
 /** What is wrong with Host or with the form of the target, or undefined. */
 export function hostProblem(head: Head): ErrorCode | undefined {
   if (head.method === 'CONNECT') return 'wire.connect_refused'
   if (head.isDuplicate(hostId)) return 'wire.bad_host'
-  const host = head.knownValue(hostId)
+  const host = hostOf(head)
   if (host === undefined) {
     if (head.minorVersion === 1) return 'wire.bad_host'
-  } else if (!isValidHost(host)) return 'wire.bad_host'
+  } else if (!host.isValid) return 'wire.bad_host'
   const first = head.bytes[head.targetStart]
   if (first === 0x2f) return undefined
   if (first === 0x2a && head.targetEnd - head.targetStart === 1) {
     return head.method === 'OPTIONS' ? undefined : 'wire.bad_target'
   }
-  return absoluteFormProblem(head.target(), host)
+  return absoluteFormProblem(head.target(), host?.text)
 }
 
 function isValidHost(host: string): boolean {
-  if (validHosts.has(host)) return true
-  if (host.length > hostSizeMax || !hostPattern.test(host)) return false
-  if (validHosts.size < validHostsMax) validHosts.add(host)
-  return true
+  return host.length <= hostSizeMax && hostPattern.test(host)
 }
 
 /** An absolute target must name the same authority as Host: two readers could believe either. */
@@ -60,16 +91,19 @@ export type Target = {
 /** Takes the request target apart. The head has passed `hostProblem`. */
 export function targetOf(head: Head): Target {
   let target = head.target()
-  let authority = head.knownValue(hostId) ?? ''
+  const memo = hostOf(head)
+  let authority = memo?.text ?? ''
+  let host = memo?.name ?? ''
   if (target.charCodeAt(0) !== 0x2f && target !== '*') {
     const absolute = /^https?:\/\/([^/?]+)(.*)$/i.exec(target)
     authority = absolute?.[1] ?? authority
+    host = hostWithoutPort(authority)
     const rest = absolute?.[2] ?? ''
     target = rest.startsWith('/') ? rest : `/${rest}`
   }
   const question = target.indexOf('?')
   return {
-    host: hostWithoutPort(authority),
+    host,
     path: question === -1 ? target : target.slice(0, question),
     query: question === -1 ? '' : target.slice(question + 1),
     authority,

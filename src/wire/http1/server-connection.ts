@@ -3,7 +3,7 @@
  * time, and writes the responses. Pipelined requests wait unread in the kernel while one is served.
  */
 import { assert, type ErrorCode } from '../../base/errors.ts'
-import type { Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
+import type { ForwardingMemo, Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
 import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
 import { LF } from './characters.ts'
 import { composeHead, type DropTable, type HeadParts } from './compose.ts'
@@ -63,6 +63,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
   readonly peerAddress: string
   readonly peerPort: number
   bodyFailure: BodyRefusal | undefined
+  forwardingMemo?: ForwardingMemo
   readonly #stream: ByteStream
   readonly #services: ServerConnectionServices
   readonly #body = new BodyTracker()
