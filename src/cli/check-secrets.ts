@@ -5,15 +5,18 @@ import type { ConfigReport } from './check-config.ts'
 import type { CliDeps } from './deps.ts'
 
 /** The report again, with what is wrong with its secrets. An invalid configuration stays as it is. */
-export async function checkSecrets(report: ConfigReport, { env }: CliDeps): Promise<ConfigReport> {
+export async function checkSecrets(
+  report: ConfigReport,
+  { env, clock }: CliDeps,
+): Promise<ConfigReport> {
   const { resources, baseFolder } = report
   if (resources === undefined) return report
-  const { problems } = await createSecretResolver(env)(resources, baseFolder)
-  const found = problems.map((problem) => located(problem, report))
+  const { problems, warnings } = await createSecretResolver(env, clock)(resources, baseFolder)
+  const found = [...problems, ...warnings].map((problem) => located(problem, report))
   return {
     ...report,
     problems: sortProblems([...report.problems, ...found]),
-    resources: found.length === 0 ? resources : undefined,
+    resources: problems.length === 0 ? resources : undefined,
   }
 }
 

@@ -115,6 +115,7 @@ function compileAll(session: Session, base: Base, checked: Checked): Prepared {
     policyModules: externals.policyModules,
     caPems: externals.caPems,
     appKeyHashes: externals.appKeyHashes,
+    certificates: externals.certificates,
   })
   return { isOperation, base, resources, difference, traffic, externals, snapshot, slots, warnings }
 }
@@ -132,8 +133,12 @@ function keepUnchanged(
   })
 }
 
-function toleratedProblems({ secretProblems }: Externals): Problem[] {
-  return [...secretProblems.values()].map((problem) => ({ ...problem, severity: 'warning' }))
+function toleratedProblems({ secretProblems, warnings }: Externals): Problem[] {
+  const tolerated = [...secretProblems.values()]
+  return [
+    ...tolerated.map((problem) => ({ ...problem, severity: 'warning' as const })),
+    ...warnings,
+  ]
 }
 
 export type Commitment = {
@@ -195,7 +200,7 @@ export async function publish(session: Session, prepared: Prepared): Promise<voi
   const { resources, traffic, externals, snapshot, warnings, slots } = prepared
   // Also when it fails: a worker may have counted under the new numbers already.
   session.slots = slots
-  await deps.publish(snapshot, externals.leases)
+  await deps.publish(snapshot, externals.leases, externals.keys)
   const { revision } = snapshot
   session.served = {
     revision,
@@ -302,7 +307,7 @@ async function publishAgain(
   }
   session.served = { ...served, revision, snapshot, assignments: traffic.assignments }
   try {
-    await deps.publish(snapshot, served.externals.leases)
+    await deps.publish(snapshot, served.externals.leases, served.externals.keys)
     await notePublished(session, revision)
   } catch (thrown) {
     // Each worker still serves one of the two; the supervisor replaces those that cannot go on.

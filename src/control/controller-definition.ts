@@ -2,10 +2,11 @@
  * From what was written to what can be served: the documents of the source, admission, and what the
  * definition refers to outside itself (policy files, secrets, certificates).
  */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { LeaseSet } from '../accounts/leases.ts'
+import type { KeySet } from '../accounts/private-keys.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Resource } from '../kinds/define-kind.ts'
 import { gateway } from '../kinds/gateway.ts'
@@ -13,6 +14,7 @@ import { upstream } from '../kinds/upstream.ts'
 import type { PolicyCatalog } from '../proxy/policies/define-policy.ts'
 import type { PolicyModule } from '../proxy/snapshot.ts'
 import { type Admission, admit, admitParsed } from './admission/admit.ts'
+import { certificatePaths, type LoadedCertificate, readPem } from './certificates.ts'
 import type { ResourceInput } from './control-api.ts'
 import type { ControllerDeps } from './controller-deps.ts'
 import { errorsAmong, throwIfAny } from './controller-problems.ts'
@@ -21,9 +23,6 @@ import { parseConfig, type RawDocument } from './files/parse.ts'
 import type { ConfigSource } from './gateway-options.ts'
 import type { Problem } from './problem.ts'
 import { objectOf, specOf } from './references.ts'
-
-/** A certificate file larger than this is not one. */
-const caFileBytesMax = 4 * 1_048_576
 
 /** A whole definition as somebody wrote it, before it is judged. */
 export type Written = {
@@ -77,9 +76,13 @@ export type Externals = {
   readonly policyModules: readonly PolicyModule[]
   readonly caPems: ReadonlyMap<string, string>
   readonly leases: LeaseSet
+  readonly certificates: ReadonlyMap<string, LoadedCertificate>
+  readonly keys: KeySet
   readonly appKeyHashes: ReadonlyMap<string, string>
   /** By object: what could not be resolved, and is tolerated. */
   readonly secretProblems: ReadonlyMap<string, Problem>
+  /** What is served and still suspicious. */
+  readonly warnings: readonly Problem[]
 }
 
 export type Admitted = {
@@ -155,24 +158,27 @@ export async function resolveExternals(
   const secretProblems = new Map(
     secrets.problems.map((problem) => [problem.object ?? '', problem] as const),
   )
-  const { leases, appKeyHashes } = withLastKnown(input, secrets)
   return {
     catalog: admitted.catalog,
     policyModules: admitted.policyModules,
     caPems: certificates.pems,
-    leases,
-    appKeyHashes,
+    ...withLastKnown(input, secrets),
     secretProblems,
+    warnings: secrets.warnings.map((problem) => admitted.located(problem)),
   }
 }
+
+type LastKnown = 'leases' | 'appKeyHashes' | 'certificates' | 'keys'
 
 /** Fills what could not be read now, and has not been redefined, with what was read before. */
 function withLastKnown(
   { admitted, changed, present }: ExternalsInput,
-  secrets: Pick<Externals, 'leases' | 'appKeyHashes'>,
-): Pick<Externals, 'leases' | 'appKeyHashes'> {
+  secrets: Pick<Externals, LastKnown>,
+): Pick<Externals, LastKnown> {
   const leases = new Map(secrets.leases)
   const appKeyHashes = new Map(secrets.appKeyHashes)
+  const certificates = new Map(secrets.certificates)
+  const keys = new Map(secrets.keys)
   const isKept = (object: string) => !changed.has(object) && known.has(object)
   const known = new Set(admitted.resources.map(objectOf))
   for (const [name, lease] of present?.leases ?? []) {
@@ -182,7 +188,14 @@ function withLastKnown(
     const appName = name.slice(0, name.indexOf('/'))
     if (!appKeyHashes.has(name) && isKept(`App/${appName}`)) appKeyHashes.set(name, hash)
   }
-  return { leases, appKeyHashes }
+  // A certificate and its key are kept together: of two readings they would not be a pair.
+  for (const [name, certificate] of present?.certificates ?? []) {
+    const key = present?.keys.get(name)
+    if (certificates.has(name) || key === undefined || !isKept(`Certificate/${name}`)) continue
+    certificates.set(name, certificate)
+    keys.set(name, key)
+  }
+  return { leases, appKeyHashes, certificates, keys }
 }
 
 async function readCertificates(
@@ -192,14 +205,13 @@ async function readCertificates(
 ): Promise<{ pems: ReadonlyMap<string, string>; problems: readonly Problem[] }> {
   const pems = new Map<string, string>()
   const problems: Problem[] = []
-  for (const { object, version, caFile } of certificateFiles(resources)) {
+  for (const { object, path, caFile } of authorityFiles(resources)) {
     if (pems.has(caFile)) continue
     const pem = await readCertificate(resolve(baseFolder, caFile))
     if (pem.ok) pems.set(caFile, pem.text)
     const last = present?.caPems.get(caFile)
     if (!pem.ok && last !== undefined) pems.set(caFile, last)
     if (!pem.ok && last === undefined) {
-      const path = ['versions', version, 'tls', 'caFile']
       const { message } = pem
       problems.push({ severity: 'error', code: 'config.unreadable', object, path, message })
     }
@@ -207,32 +219,43 @@ async function readCertificates(
   return { pems, problems }
 }
 
-function certificateFiles(resources: readonly Resource[]) {
-  return resources
-    .filter(({ kind }) => kind === upstream.kind)
-    .flatMap((resource) =>
-      Object.entries(specOf(upstream, resource).versions).flatMap(([version, { tls }]) =>
-        tls?.caFile === undefined
-          ? []
-          : [{ object: objectOf(resource), version, caFile: tls.caFile }],
-      ),
-    )
+type AuthorityFile = {
+  readonly object: string
+  readonly path: Problem['path']
+  readonly caFile: string
 }
 
-type Certificate =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly message: string }
+function authorityFiles(resources: readonly Resource[]): AuthorityFile[] {
+  return resources.flatMap((resource): AuthorityFile[] => {
+    const object = objectOf(resource)
+    if (resource.kind === gateway.kind) {
+      const caFile = specOf(gateway, resource).tls?.clientCertificates?.caFile
+      const path = ['tls', 'clientCertificates', 'caFile']
+      return caFile === undefined ? [] : [{ object, path, caFile }]
+    }
+    if (resource.kind !== upstream.kind) return []
+    return Object.entries(specOf(upstream, resource).versions).flatMap(([version, { tls }]) =>
+      tls?.caFile === undefined
+        ? []
+        : [{ object, path: ['versions', version, 'tls', 'caFile'], caFile: tls.caFile }],
+    )
+  })
+}
 
-async function readCertificate(path: string): Promise<Certificate> {
+/** Every file of certificates, keys and authorities, absolute, to be watched. */
+export function tlsPathsOf(resources: readonly Resource[], baseFolder: string): string[] {
+  const authorities = authorityFiles(resources).map(({ caFile }) => resolve(baseFolder, caFile))
+  return [...new Set([...certificatePaths(resources, baseFolder), ...authorities])].sort()
+}
+
+async function readCertificate(path: string): ReturnType<typeof readPem> {
+  const file = await readPem(path)
+  if (!file.ok) return file
   try {
-    const { size } = await stat(path)
-    if (size > caFileBytesMax)
-      return { ok: false, message: `names ${path}, which is too large for a PEM file` }
-    const text = await readFile(path, 'utf8')
     // Throws what a worker would throw, and says where.
-    createSecureContext({ ca: text })
-    return text.includes('-----BEGIN CERTIFICATE-----')
-      ? { ok: true, text }
+    createSecureContext({ ca: file.text })
+    return file.text.includes('-----BEGIN CERTIFICATE-----')
+      ? file
       : { ok: false, message: `names ${path}, which holds no certificate in PEM form` }
   } catch (thrown) {
     return { ok: false, message: `cannot be used: ${messageOf(thrown)}` }

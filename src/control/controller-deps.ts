@@ -1,11 +1,13 @@
 /** What the controller is built from, and what a start of it says. */
 import type { LeaseSet } from '../accounts/leases.ts'
+import type { KeySet } from '../accounts/private-keys.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { Resource } from '../kinds/define-kind.ts'
 import type { PolicyCatalog } from '../proxy/policies/define-policy.ts'
 import type { PolicyModule, Snapshot } from '../proxy/snapshot.ts'
 import type { Store } from '../store/store.ts'
+import type { LoadedCertificate } from './certificates.ts'
 import type { WorkerView } from './control-api.ts'
 import type { ConfigSource } from './gateway-options.ts'
 import type { Problem } from './problem.ts'
@@ -23,7 +25,7 @@ export type ControllerDeps = {
   /** Builds what a worker would build and throws it away: what a worker would refuse shows here. */
   verifySnapshot(snapshot: Snapshot): Promise<readonly Problem[]>
   /** Resolves when all workers serve the snapshot; rejects when one refuses it. */
-  publish(snapshot: Snapshot, leases: LeaseSet): Promise<void>
+  publish(snapshot: Snapshot, leases: LeaseSet, keys: KeySet): Promise<void>
   workers(): readonly WorkerView[]
   /** Takes a line for people; never holds a secret. */
   log(line: string): void
@@ -41,6 +43,11 @@ export type ResolvedSecrets = {
   readonly leases: LeaseSet
   /** SHA-256, hexadecimal, by `app/key`, of the keys that are given by a reference. */
   readonly appKeyHashes: ReadonlyMap<string, string>
+  /** What is public of the certificates that could be read, and their keys, by name. */
+  readonly certificates: ReadonlyMap<string, LoadedCertificate>
+  readonly keys: KeySet
+  /** What could be resolved and is suspicious, such as an expired certificate. */
+  readonly warnings: readonly Problem[]
   /** What could not; each names its `object`, such as `Account/books-a`. */
   readonly problems: readonly Problem[]
 }

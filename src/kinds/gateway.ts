@@ -1,5 +1,6 @@
 import { s } from '../base/schema.ts'
 import { defineKind } from './define-kind.ts'
+import { gatewayTlsSchema } from './gateway-tls.ts'
 import { timeoutsSchema } from './timeouts.ts'
 
 const limitsSchema = s
@@ -25,6 +26,12 @@ const limitsSchema = s
       .max(1_000_000)
       .optional()
       .meta({ description: 'Client connections per worker.', default: 20_000 }),
+    handshakes: s
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .meta({ description: 'TLS handshakes that run at a time, per worker.', default: 1_000 }),
     requestsPerConnection: s
       .int()
       .min(1)
@@ -80,6 +87,13 @@ const requestIdSchema = s
 
 const clientTimeoutsSchema = s
   .strictObject({
+    handshake: s
+      .duration()
+      .optional()
+      .meta({
+        description: 'From the connection to the end of its TLS handshake.',
+        default: '10s',
+      }),
     head: s.duration().optional().meta({
       description: 'From the first byte of a request to the end of its head.',
       default: '10s',
@@ -115,6 +129,7 @@ const gatewaySpec = s.strictObject({
   clientTimeouts: clientTimeoutsSchema.optional(),
   limits: limitsSchema.optional(),
   accessLog: accessLogSchema.optional(),
+  tls: gatewayTlsSchema.optional(),
 })
 
 export type GatewaySpec = s.infer<typeof gatewaySpec>
@@ -130,7 +145,16 @@ export const gateway = defineKind<GatewaySpec, GatewaySpec>({
   isSingleton: true,
   spec: gatewaySpec,
   expand: (input) => input,
-  references: () => [],
+  references: ({ tls }) =>
+    tls?.defaultCertificateRef === undefined
+      ? []
+      : [
+          {
+            kind: 'Certificate',
+            name: tls.defaultCertificateRef,
+            path: ['tls', 'defaultCertificateRef'],
+          },
+        ],
   columns: [
     { title: 'ACCESS LOG', value: (spec) => spec.accessLog?.output ?? 'Off' },
     { title: 'TRUSTED PROXIES', value: (spec) => String(spec.trustedProxies?.length ?? 0) },
@@ -140,6 +164,10 @@ export const gateway = defineKind<GatewaySpec, GatewaySpec>({
     {
       title: 'Behind a load balancer, with an access log',
       yaml: 'gateway:\n  trustedProxies: [10.0.0.0/8]\n  accessLog: { output: Stdout }\n',
+    },
+    {
+      title: 'TLS on port 443, for clients that have a certificate of ours',
+      yaml: 'gateway:\n  tls:\n    listen: 443\n    clientCertificates: { mode: Required, caFile: tls/clients-ca.pem }\n',
     },
   ],
 })

@@ -99,6 +99,9 @@ test('columns show what an operator wants to see first', () => {
   })
   deepEqual(rows, [
     'Gateway | default | ACCESS LOG=Stdout | TRUSTED PROXIES=1',
+    'Gateway | default | ACCESS LOG=Off | TRUSTED PROXIES=0',
+    'Certificate | api | NAMES= | EXPIRES= | USAGE=Server | FILE=tls/api.crt',
+    'Certificate | towards-books | NAMES= | EXPIRES= | USAGE=Client | FILE=tls/client.crt',
     'Upstream | books | VERSIONS=v1 | TRAFFIC=v1 100% | ENDPOINTS=http://127.0.0.1:7001',
     'Upstream | books | VERSIONS=v1, v2 | TRAFFIC=v1 95%, v2 5% | ENDPOINTS=http://127.0.0.1:7001, http://127.0.0.1:7002',
     'Account | books-a | SCHEME=header | SECRET=env:BOOKS_KEY_A',

@@ -45,6 +45,13 @@ const tlsSchema = s
         description: 'PEM file with the authorities to trust instead of the public ones.',
         examples: ['/etc/headgate/internal-ca.pem'],
       }),
+    clientCertificateRef: s
+      .name()
+      .optional()
+      .meta({
+        description: 'Certificate that is presented to endpoints that ask for one (mTLS).',
+        examples: ['towards-books'],
+      }),
     verify: s.enum(['Full', 'Off']).optional().meta({
       description: '`Off` accepts any certificate; for tests only.',
       default: 'Full',
@@ -435,10 +442,21 @@ function upstreamReferences(spec: UpstreamSpec): Reference[] {
         ? []
         : [{ kind: 'Account', name: accountRef, path: ['versions', version, 'accountRef'] }],
   )
+  const certificates = Object.entries(spec.versions).flatMap(([version, { tls }]): Reference[] =>
+    tls?.clientCertificateRef === undefined
+      ? []
+      : [
+          {
+            kind: 'Certificate',
+            name: tls.clientCertificateRef,
+            path: ['versions', version, 'tls', 'clientCertificateRef'],
+          },
+        ],
+  )
   const testers = (spec.forcedVersion?.apps ?? []).map(
     (name, index): Reference => ({ kind: 'App', name, path: ['forcedVersion', 'apps', index] }),
   )
-  return [...accounts, ...testers]
+  return [...accounts, ...certificates, ...testers]
 }
 
 function warnAboutUpstream(spec: UpstreamSpec): SpecWarning[] {

@@ -11,6 +11,8 @@ export type Snapshot = {
   /** Number of the stored change or file load this was compiled from. */
   readonly revision: number
   readonly gateway: GatewaySettings
+  /** TLS towards clients; undefined without a certificate to show. */
+  readonly tls: TlsEntry | undefined
   readonly router: RouterTables
   readonly routes: readonly RouteEntry[]
   readonly upstreams: readonly UpstreamEntry[]
@@ -44,6 +46,31 @@ export type GatewaySettings = {
     readonly connectionsMax: number
     readonly requestsPerConnectionMax: number | undefined
   }
+}
+
+export type TlsEntry = {
+  /** As configured; an option of the process may come before it. Port 0 lets the system choose. */
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly minVersion: 'Tls12' | 'Tls13'
+  readonly clientCertificates: {
+    readonly mode: 'Off' | 'Optional' | 'Required'
+    /** Unless the mode is `Off`. */
+    readonly caPem: string | undefined
+    readonly forward: 'Off' | 'ClientCert'
+  }
+  readonly handshakeMs: number
+  /** At a time, per worker. */
+  readonly handshakesMax: number
+  /** At least one; the first is shown for names that none of them has. */
+  readonly certificates: readonly CertificateEntry[]
+}
+
+/** Its key travels apart, by the same name. */
+export type CertificateEntry = {
+  readonly name: string
+  readonly hosts: readonly string[]
+  /** With the chain. */
+  readonly pem: string
 }
 
 /** Milliseconds; `totalMs` undefined means no limit. */
@@ -131,6 +158,8 @@ export type VersionEntry = {
         readonly serverName: string | undefined
         readonly caPem: string | undefined
         readonly verify: 'Full' | 'Off'
+        /** For endpoints that ask for one. `pem` is undefined when its file could not be read. */
+        readonly clientCertificate?: { readonly name: string; readonly pem: string | undefined }
       }
     | undefined
   readonly endpoints: readonly EndpointEntry[]

@@ -80,7 +80,7 @@ async function open(
     clock,
     random,
     loadCatalog,
-    resolveSecrets: createSecretResolver(options.env),
+    resolveSecrets: createSecretResolver(options.env, clock),
     verifySnapshot: (snapshot) => verifySnapshot(snapshot, { clock, random }),
     async publish(snapshot, leases) {
       telemetry.describe(snapshot)

@@ -20,6 +20,7 @@ import { resourcesOf } from './of-kind.ts'
 import { policyTable } from './policies.ts'
 import { compileRoute } from './routes.ts'
 import { allocateSlots, type SlotTable } from './slots.ts'
+import { type CertificateTexts, compileTls } from './tls.ts'
 import {
   compileUpstream,
   implicitUpstream,
@@ -42,13 +43,15 @@ export type CompileInput = {
   /** PEM text by `caFile`. */
   readonly caPems: ReadonlyMap<string, string>
   readonly appKeyHashes: AppKeyHashes
+  /** The certificates that could be read, by name; without it, none. */
+  readonly certificates?: CertificateTexts
 }
 
 export type CompileOutput = { readonly snapshot: Snapshot; readonly slots: SlotTable }
 
 /** Compiles admitted resources. Throws a `HeadgateError` of `config.…` for what cannot be served. */
 export function compile(input: CompileInput): CompileOutput {
-  const { resources } = input
+  const { resources, caPems, certificates = new Map() } = input
   const gatewaySpec = resourcesOf(resources, gateway)[0]?.spec ?? {}
   const routes = resourcesOf(resources, route)
   const apps = resourcesOf(resources, app)
@@ -67,6 +70,7 @@ export function compile(input: CompileInput): CompileOutput {
   const snapshot: Snapshot = {
     revision: input.revision,
     gateway: compileGateway(gatewaySpec),
+    tls: compileTls(gatewaySpec, resources, { certificates, caPems }),
     router: buildRouter(
       routes.map(({ name, spec }) => ({ name, match: spec.match, priority: spec.priority })),
     ),
@@ -75,7 +79,8 @@ export function compile(input: CompileInput): CompileOutput {
       compileUpstream(each, {
         gateway: gatewaySpec,
         splits: input.splits,
-        caPems: input.caPems,
+        caPems,
+        certificates,
         slotOf,
       }),
     ),

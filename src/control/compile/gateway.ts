@@ -59,7 +59,7 @@ export function compileTimeouts(
   }
 }
 
-function durationOr(text: string | undefined, fallback: number): number {
+export function durationOr(text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback
   return parseDuration(text) ?? fail('duration', text)
 }

@@ -1,4 +1,3 @@
-import { HeadgateError } from '../../base/errors.ts'
 import { basisPointsWhole } from '../../base/units.ts'
 import type { GatewaySpec } from '../../kinds/gateway.ts'
 import type { RouteSpec } from '../../kinds/route.ts'
@@ -7,6 +6,7 @@ import type { SplitEntry, UpstreamEntry, VersionEntry } from '../../proxy/snapsh
 import { compileEndpoint, endpointSlotName, versionSlotName } from './endpoints.ts'
 import { compileTimeouts } from './gateway.ts'
 import type { SlotAllocation } from './slots.ts'
+import { caPemOf, type TlsContext } from './tls.ts'
 
 export type NamedUpstream = { readonly name: string; readonly spec: UpstreamSpec }
 
@@ -32,11 +32,9 @@ export function implicitUpstream(route: string, target: RouteSpec['target']): Na
   return [{ name: implicitUpstreamName(route), spec: { versions: { v1: version }, live: 'v1' } }]
 }
 
-export type UpstreamContext = {
+export type UpstreamContext = TlsContext & {
   readonly gateway: GatewaySpec
   readonly splits: SplitStates
-  /** PEM text by `caFile`. */
-  readonly caPems: ReadonlyMap<string, string>
   readonly slotOf: SlotAllocation['slotOf']
 }
 
@@ -76,23 +74,24 @@ function compileVersion(
     balancer: spec.balance,
     connectionsMax: spec.connectionsMax,
     timeouts: compileTimeouts(spec.timeouts, context.gateway.timeouts),
-    tls: isTls ? compileTls(spec.tls, context.caPems) : undefined,
+    tls: isTls ? compileTls(spec.tls, context) : undefined,
     endpoints,
   }
 }
 
 function compileTls(
   tls: VersionSpec['tls'],
-  caPems: ReadonlyMap<string, string>,
+  { caPems, certificates }: TlsContext,
 ): VersionEntry['tls'] {
-  const caPem = tls?.caFile === undefined ? undefined : caPems.get(tls.caFile)
-  // Without the named authorities the public ones would be trusted: refused rather than weakened.
-  if (tls?.caFile !== undefined && caPem === undefined)
-    throw new HeadgateError('config.unreadable', {
-      message: `the certificate authorities in \`${tls.caFile}\` were not read; check the path and its permissions`,
-      detail: { path: tls.caFile },
-    })
-  return { serverName: tls?.serverName, caPem, verify: tls?.verify ?? 'Full' }
+  const name = tls?.clientCertificateRef
+  const clientCertificate =
+    name === undefined ? undefined : { name, pem: certificates.get(name)?.pem }
+  return {
+    serverName: tls?.serverName,
+    caPem: caPemOf(tls?.caFile, caPems),
+    verify: tls?.verify ?? 'Full',
+    ...(clientCertificate && { clientCertificate }),
+  }
 }
 
 /** The split in force: of run-time state, else of the definition, else everything to `live`. */

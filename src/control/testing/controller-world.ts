@@ -89,7 +89,8 @@ export async function controllerWorld(): Promise<ControllerWorld> {
           catalog = loaded.catalog
           return loaded
         },
-        resolveSecrets: (resources, base) => createSecretResolver(world.env)(resources, base),
+        resolveSecrets: (resources, base) =>
+          createSecretResolver(world.env, clock)(resources, base),
         verifySnapshot: async (snapshot) => rehearse(snapshot, catalog, { clock, random }),
         async publish(snapshot, leases) {
           const refusal = world.refusals.shift()
