@@ -1,13 +1,16 @@
 import { equal } from 'node:assert/strict'
-import { before, describe } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { chooseTransport, type Transport } from '../../src/wire/tcp/open-stream.ts'
 
-/** Defines the same tests twice: over Node's sockets and over bare handles. */
-export function onEachTransport(define: (transport: Transport) => void): void {
+/** Defines a test twice: over Node's sockets and over bare handles. */
+export function testOnEachTransport(
+  name: string,
+  run: (t: TestContext, transport: Transport) => Promise<void>,
+): void {
   for (const transport of ['socket', 'handle'] as const) {
-    describe(`over ${transport}s`, () => {
-      before(async () => equal(await chooseTransport(transport), transport))
-      define(transport)
+    test(`${name} (over ${transport}s)`, async (t) => {
+      equal(await chooseTransport(transport), transport)
+      await run(t, transport)
     })
   }
 }

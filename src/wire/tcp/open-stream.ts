@@ -6,6 +6,8 @@ import { openHandleStream } from './handle-stream.ts'
 export type Transport = 'handle' | 'socket'
 
 let transport: Transport = 'socket'
+/** Of the one probe of this thread. */
+let handleSoundness: Promise<boolean> | undefined
 
 /** Wraps a socket that is paused and was never read from. */
 export function openStream(socket: Socket, options: { isEncrypted: boolean }): ByteStream {
@@ -20,11 +22,13 @@ export function openStream(socket: Socket, options: { isEncrypted: boolean }): B
 }
 
 /**
- * Chooses the transport of this thread, once, before it serves. `handle` needs parts of Node that are
+ * Chooses the transport of this thread, before it serves. `handle` needs parts of Node that are
  * not public API, so it is used only when a real transfer over loopback comes through unchanged.
  */
 export async function chooseTransport(wanted: Transport): Promise<Transport> {
-  transport = wanted === 'handle' && (await isHandleStreamSound()) ? 'handle' : 'socket'
+  if (wanted === 'handle') handleSoundness ??= isHandleStreamSound()
+  const isSound = wanted === 'handle' && (await handleSoundness) === true
+  transport = isSound ? 'handle' : 'socket'
   return transport
 }
 
