@@ -1,5 +1,5 @@
 /** An upstream that does to each connection exactly what a script says, byte by byte. */
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { TestContext } from 'node:test'
 import { eventually } from './eventually.ts'
 import { RawSocket } from './raw-socket.ts'
@@ -20,6 +20,7 @@ export type ScriptedUpstream = {
 export async function scriptedUpstream(
   t: TestContext,
   script: UpstreamScript = () => undefined,
+  wantedPort = 0,
 ): Promise<ScriptedUpstream> {
   const connections: RawSocket[] = []
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -28,7 +29,7 @@ export async function scriptedUpstream(
     // A script ends early when the other side closes; the test looks at what that side says.
     Promise.resolve(script(connection, connections.length - 1)).catch(() => undefined)
   })
-  const port = await listenOn(server)
+  const port = await listenOn(server, wantedPort)
   const close = () =>
     new Promise<void>((resolve) => {
       for (const { socket } of connections) socket.destroy()
@@ -76,9 +77,9 @@ export async function closedPort(): Promise<number> {
   return port
 }
 
-function listenOn(server: Server): Promise<number> {
+function listenOn(server: Server, wantedPort = 0): Promise<number> {
   return new Promise((resolve) => {
     // The cast holds because a server that listens on an address has one.
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+    server.listen(wantedPort, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
   })
 }

@@ -53,8 +53,12 @@ function testConnection(options: { isDraining?: boolean } = {}) {
   const served: Served[] = []
   let nowMs = 1
   let isClosed = false
+  let scanCount = 0
   const connection = new ServerConnection(client.stream, {
-    heads: () => heads,
+    heads() {
+      scanCount++
+      return heads
+    },
     settings: () => ({
       limits: { headBytesMax: 1_000, targetBytesMax: 100, requestsPerConnectionMax: undefined },
       headMs: 1_000,
@@ -84,7 +88,14 @@ function testConnection(options: { isDraining?: boolean } = {}) {
     nowMs = ms
     connection.sweep(ms)
   }
-  return { ...client, connection, served, sweepAt, isClosed: () => isClosed }
+  return {
+    ...client,
+    connection,
+    served,
+    sweepAt,
+    isClosed: () => isClosed,
+    scanCount: () => scanCount,
+  }
 }
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -226,4 +237,11 @@ test('draining closes an idle connection at once and a busy one after its respon
   deepEqual(busy.log, [])
   busy.served[0]?.inbound.respond(parts, whole, undefined)
   deepEqual(busy.log, ['HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n', 'FIN'])
+})
+
+test('a head that comes byte by byte is scanned once per line, not once per byte', () => {
+  const { receive, served, scanCount } = testConnection()
+  for (const byte of `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(500)}\r\n\r\n`) receive(byte)
+  equal(served.length, 1)
+  equal(scanCount() < 10, true, `${scanCount()} scans`)
 })
