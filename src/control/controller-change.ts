@@ -32,6 +32,7 @@ import {
   type Session,
 } from './controller-session.ts'
 import { byObject, compareResources, type Difference } from './plan.ts'
+import { storePolicySources } from './policy-sources.ts'
 import type { Problem } from './problem.ts'
 import { objectOf } from './references.ts'
 import {
@@ -113,6 +114,7 @@ function compileAll(session: Session, base: Base, checked: Checked): Prepared {
     catalog: externals.catalog,
     slots: session.slots,
     policyModules: externals.policyModules,
+    policySources: externals.policySources,
     caPems: externals.caPems,
     appKeyHashes: externals.appKeyHashes,
     certificates: externals.certificates,
@@ -214,9 +216,10 @@ export async function publish(session: Session, prepared: Prepared): Promise<voi
 }
 
 /** Only a start that finds a broken store reads it, so a failure to write it fails nothing. */
-async function notePublished({ deps }: Session, revision: number): Promise<void> {
+async function notePublished({ deps, served }: Session, revision: number): Promise<void> {
   try {
     await deps.store.setValue(publishedRevisionName, String(revision))
+    await storePolicySources(deps.store, served?.externals.policySources)
   } catch (thrown) {
     deps.log(`revision ${revision} is served but could not be noted so: ${messageOf(thrown)}`)
   }

@@ -12,6 +12,7 @@ import type { Resource } from '../kinds/define-kind.ts'
 import { gateway } from '../kinds/gateway.ts'
 import { upstream } from '../kinds/upstream.ts'
 import type { PolicyCatalog } from '../proxy/policies/define-policy.ts'
+import type { PolicySources } from '../proxy/policies/source-digest.ts'
 import type { PolicyModule } from '../proxy/snapshot.ts'
 import { type Admission, admit, admitParsed } from './admission/admit.ts'
 import { certificatePaths, type LoadedCertificate, readPem } from './certificates.ts'
@@ -28,6 +29,8 @@ import { objectOf, specOf } from './references.ts'
 export type Written = {
   readonly documents: readonly (ResourceInput | RawDocument)[]
   admit(catalog: PolicyCatalog): Admission
+  /** Policies as they were when this was last served, instead of what their folder holds now. */
+  readonly policySources?: PolicySources | undefined
 }
 
 type FileSource = Exclude<ConfigSource, { readonly type: 'store' }>
@@ -74,6 +77,7 @@ export async function baseFolderOf(source: ConfigSource): Promise<string> {
 export type Externals = {
   readonly catalog: PolicyCatalog
   readonly policyModules: readonly PolicyModule[]
+  readonly policySources: PolicySources | undefined
   readonly caPems: ReadonlyMap<string, string>
   readonly leases: LeaseSet
   readonly certificates: ReadonlyMap<string, LoadedCertificate>
@@ -90,6 +94,7 @@ export type Admitted = {
   readonly warnings: readonly Problem[]
   readonly catalog: Externals['catalog']
   readonly policyModules: Externals['policyModules']
+  readonly policySources: Externals['policySources']
   /** The problem again, with its place in the files when it came from one. */
   located(problem: Problem): Problem
 }
@@ -100,7 +105,8 @@ export async function admitAll(
   deps: ControllerDeps,
   baseFolder: string,
 ): Promise<Admitted> {
-  const loaded = await deps.loadCatalog(policiesFolderOf(written.documents, baseFolder))
+  const folder = policiesFolderOf(written.documents, baseFolder)
+  const loaded = await deps.loadCatalog(folder, written.policySources)
   const admission = written.admit(loaded.catalog)
   // A policy file that fails makes its policy unknown too, so both kinds of problems are told.
   const problems = [...loaded.problems, ...(admission.ok ? admission.warnings : admission.problems)]
@@ -110,6 +116,7 @@ export async function admitAll(
     warnings: problems,
     catalog: loaded.catalog,
     policyModules: loaded.modules,
+    policySources: loaded.sources,
     located: (problem) => located(problem, written.documents),
   }
 }
@@ -161,6 +168,7 @@ export async function resolveExternals(
   return {
     catalog: admitted.catalog,
     policyModules: admitted.policyModules,
+    policySources: admitted.policySources,
     caPems: certificates.pems,
     ...withLastKnown(input, secrets),
     secretProblems,

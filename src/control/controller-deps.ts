@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { Resource } from '../kinds/define-kind.ts'
 import type { PolicyCatalog } from '../proxy/policies/define-policy.ts'
+import type { PolicySources } from '../proxy/policies/source-digest.ts'
 import type { PolicyModule, Snapshot } from '../proxy/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import type { LoadedCertificate } from './certificates.ts'
@@ -18,8 +19,14 @@ export type ControllerDeps = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly random: Random
-  /** Built-in policies and those in the folder, an absolute path, when there is one. Never throws. */
-  loadCatalog(policiesFolder: string | undefined): Promise<LoadedCatalog>
+  /**
+   * Built-in policies and those in the folder, an absolute path, when there is one; with `sources`,
+   * those instead of what the folder holds now. Never throws.
+   */
+  loadCatalog(
+    policiesFolder: string | undefined,
+    sources?: PolicySources | undefined,
+  ): Promise<LoadedCatalog>
   /** Resolves every reference to a secret. Relative `file:` paths start at `baseFolder`. Never throws. */
   resolveSecrets(resources: readonly Resource[], baseFolder: string): Promise<ResolvedSecrets>
   /** Builds what a worker would build and throws it away: what a worker would refuse shows here. */
@@ -35,6 +42,7 @@ export type LoadedCatalog = {
   readonly catalog: PolicyCatalog
   /** Files with users' own policies, for the snapshot. */
   readonly modules: readonly PolicyModule[]
+  readonly sources?: PolicySources | undefined
   readonly problems: readonly Problem[]
 }
 

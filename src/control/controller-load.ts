@@ -5,6 +5,7 @@
 import { HeadgateError } from '../base/errors.ts'
 import { formatShare } from '../base/units.ts'
 import { defaultWorkspace } from '../kinds/define-kind.ts'
+import type { PolicySources } from '../proxy/policies/source-digest.ts'
 import type { CommitInfo } from '../store/store.ts'
 import { auditOf, fileOwner, keepOwner } from './controller-apply.ts'
 import {
@@ -24,6 +25,7 @@ import type { StartOutcome } from './controller-deps.ts'
 import { furtherLinesOf, lineOf, problemsKeptMax, problemsOf } from './controller-problems.ts'
 import { type Base, readBase, refusalChange, type Session } from './controller-session.ts'
 import type { ResourceChange } from './plan.ts'
+import { storedPolicySources } from './policy-sources.ts'
 import { objectOf } from './references.ts'
 
 /** Named value: what the definition in the store was last loaded from. */
@@ -87,12 +89,19 @@ async function loadFiles(
 async function serveStored(
   session: Session,
   base: Base,
-  { info, action }: { info: CommitInfo; action: string },
+  { info, action, policySources }: StoredOptions,
 ): Promise<Loaded> {
   // Nothing differs, unless a newer Headgate writes the canonical form in another way.
-  const written = writtenAs(base.resources)
+  const written = { ...writtenAs(base.resources), policySources }
   const ownerOf = session.mode === 'file' ? () => fileOwner : undefined
   return serve(session, base, { written, info, action, ...(ownerOf && { ownerOf }) })
+}
+
+type StoredOptions = {
+  readonly info: CommitInfo
+  readonly action: string
+  /** As they were when it was served last, instead of what the folder holds now. */
+  readonly policySources?: PolicySources | undefined
 }
 
 type ServeOptions = {
@@ -165,8 +174,9 @@ async function startFromLastGood(session: Session, refused: HeadgateError): Prom
 async function serveLastGood(session: Session, refused: HeadgateError): Promise<Loaded> {
   const { store } = session.deps
   const base = await readBase(store)
+  const policySources = await storedPolicySources(store)
   try {
-    return await serveStored(session, base, { info: startInfo, action: 'start' })
+    return await serveStored(session, base, { info: startInfo, action: 'start', policySources })
   } catch (thrown) {
     if (!isRefusal(thrown)) throw thrown
     const published = Number((await store.getValue(publishedRevisionName)) ?? 0)
@@ -176,7 +186,7 @@ async function serveLastGood(session: Session, refused: HeadgateError): Promise<
     if (!isOlder) throw refused
     const note = `revision ${base.revision} cannot be served; back to revision ${published}`
     return serve(session, await readBase(store), {
-      written: writtenAs(resources),
+      written: { ...writtenAs(resources), policySources },
       info: { ...startInfo, note },
       action: 'revert',
       ...(session.mode === 'file' && { ownerOf: () => fileOwner }),

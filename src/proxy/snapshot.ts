@@ -5,6 +5,7 @@
  * (`…Slot`) are numbers that stay with a name over all snapshots, so that counters in shared
  * memory outlive reloads.
  */
+import type { PolicySources } from './policies/source-digest.ts'
 import type { RouterTables } from './router/tables.ts'
 
 export type Snapshot = {
@@ -21,6 +22,8 @@ export type Snapshot = {
   readonly apps: readonly AppEntry[]
   /** Files with users' own policies that `policies` may name. */
   readonly policyModules: readonly PolicyModule[]
+  /** What those files and their helpers held when they were checked. Absent without a folder. */
+  readonly policySources?: PolicySources
 }
 
 export type GatewaySettings = {

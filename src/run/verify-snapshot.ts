@@ -18,7 +18,10 @@ export async function verifySnapshot(
   snapshot: Snapshot,
   { clock, random }: { clock: Clock; random: Random },
 ): Promise<readonly Problem[]> {
-  const loaded = await importPolicyModules(snapshot.policyModules, { clock })
+  const loaded = await importPolicyModules(snapshot.policyModules, {
+    clock,
+    sources: snapshot.policySources,
+  })
   if (loaded.problems.length > 0) {
     return loaded.problems.map(({ path, message }) =>
       problem('config.policy_load_failed', `${path}: ${message}`),

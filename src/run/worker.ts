@@ -69,7 +69,10 @@ async function apply(message: Extract<ToWorker, { type: 'snapshot' }>): Promise<
   // At once, so that the secrets in the message are nowhere in a form that prints.
   const leases = new LeaseTable(message.leases)
   try {
-    const loaded = await importPolicyModules(snapshot.policyModules, { clock })
+    const loaded = await importPolicyModules(snapshot.policyModules, {
+      clock,
+      sources: snapshot.policySources,
+    })
     const [problem] = loaded.problems
     if (problem !== undefined) throw new Error(`${problem.path}: ${problem.message}`)
     metrics.addPages(message.metricPages)

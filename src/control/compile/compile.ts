@@ -11,6 +11,7 @@ import { policySet } from '../../kinds/policy-set.ts'
 import { route } from '../../kinds/route.ts'
 import { upstream } from '../../kinds/upstream.ts'
 import type { PolicyCatalog } from '../../proxy/policies/define-policy.ts'
+import type { PolicySources } from '../../proxy/policies/source-digest.ts'
 import { buildRouter } from '../../proxy/router/build.ts'
 import type { PolicyModule, Snapshot } from '../../proxy/snapshot.ts'
 import { type AppKeyHashes, compileApp } from './apps.ts'
@@ -40,6 +41,7 @@ export type CompileInput = {
   /** As the last compilation returned it. */
   readonly slots: SlotTable
   readonly policyModules: readonly PolicyModule[]
+  readonly policySources?: PolicySources | undefined
   /** PEM text by `caFile`. */
   readonly caPems: ReadonlyMap<string, string>
   readonly appKeyHashes: AppKeyHashes
@@ -90,6 +92,7 @@ export function compile(input: CompileInput): CompileOutput {
     policyModules: [...input.policyModules].sort((left, right) =>
       left.path < right.path ? -1 : 1,
     ),
+    ...(input.policySources && { policySources: input.policySources }),
   }
   return { snapshot, slots: table }
 }

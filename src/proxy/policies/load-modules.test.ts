@@ -69,14 +69,16 @@ test('TypeScript and JavaScript files from anywhere import `headgate/policy`', a
   )
 })
 
+async function loadedInWorker(workerData: unknown): Promise<unknown> {
+  const url = new URL('./__fixtures__/load-in-worker.ts', import.meta.url)
+  const [message] = await once(new Worker(url, { workerData }), 'message')
+  return message
+}
+
 test('a worker thread imports the modules that control has checked', async (t) => {
   const folder = await folderWith(t, { 'a.ts': policySource('a'), 'b.js': policySource('b') })
   const { modules } = await loadPolicyModules(folder)
-  const worker = new Worker(new URL('./__fixtures__/load-in-worker.ts', import.meta.url), {
-    workerData: modules,
-  })
-  const [message] = await once(worker, 'message')
-  deepEqual(message, {
+  deepEqual(await loadedInWorker({ modules }), {
     outcomes: [
       ['a', 'policy.denied'],
       ['b', 'policy.denied'],
@@ -119,6 +121,37 @@ test('a worker does not run what control has not seen', async (t) => {
   match(problems[0]?.message ?? '', /changed since the configuration was checked/)
   await rm(join(folder, 'a.ts'))
   equal((await importPolicyModules(modules)).problems.length, 1)
+})
+
+test('a new worker runs what control has checked, whatever the folder holds by now', async (t) => {
+  const folder = await folderWith(t, {
+    'a.ts': `${policySource('a', 'return answer(1)')}`.replace(
+      '\n',
+      "\nimport { answer } from './lib/answer.ts'\nimport data from './data.json' with { type: 'json' }\n",
+    ),
+    'b.js': policySource('b', 'return respond(204, [])'),
+    'lib/answer.ts': `import { proceed } from 'headgate/policy'
+export const answer = (value: number) => (value === 1 ? proceed : undefined)
+`,
+    'data.json': '{ "a": 1 }',
+  })
+  const { modules, sources, problems } = await loadPolicyModules(folder)
+  deepEqual(problems, [])
+  const expected = {
+    outcomes: [
+      ['a', 'proceed'],
+      ['b', '204'],
+    ],
+    problems: [],
+  }
+  await writeFile(join(folder, 'a.ts'), 'half a fil(')
+  await writeFile(join(folder, 'b.js'), policySource('b', 'return proceed'))
+  await writeFile(join(folder, 'lib/answer.ts'), 'export const answer = () => undefined\n')
+  await rm(join(folder, 'data.json'))
+  deepEqual(await loadedInWorker({ modules, sources }), expected)
+  await rm(folder, { recursive: true })
+  deepEqual(await loadedInWorker({ modules, sources }), expected)
+  await mkdir(folder)
 })
 
 test('helpers, types and tests are no policies, and one file may export several', async (t) => {

@@ -1,7 +1,7 @@
 /**
  * Loads users' own policies: TypeScript or JavaScript files in one folder. Control loads the
  * folder to learn what there is and whether it is sound; every worker then imports exactly the
- * files that control has seen. A version of the folder is imported under its digest; Node keeps
+ * sources that control has seen. A version of the folder is imported under its digest; Node keeps
  * the versions before it in memory, which is why a folder is for policies and not for data.
  */
 import { dirname, resolve } from 'node:path'
@@ -11,7 +11,7 @@ import type { PolicyModule } from '../snapshot.ts'
 import { type ExportedPolicies, policiesOf } from './check-definition.ts'
 import type { PolicyDefinition } from './define-policy.ts'
 import { explainFailure } from './explain-failure.ts'
-import { registerPolicyImports, versionedUrl } from './import-hook.ts'
+import { keepSources, registerPolicyImports, versionedUrl } from './import-hook.ts'
 import { builtInPolicies } from './index.ts'
 import { type PolicySources, readPolicySources } from './source-digest.ts'
 
@@ -24,45 +24,45 @@ export type LoadedPolicies = {
   readonly definitions: readonly PolicyDefinition[]
   /** For the snapshot; `importPolicyModules` takes them in a worker. */
   readonly modules: readonly PolicyModule[]
+  /** For the snapshot as well; undefined when the folder cannot be read. */
+  readonly sources: PolicySources | undefined
   /** Empty when every file is sound. */
   readonly problems: readonly PolicyProblem[]
 }
 
-type Options = { readonly clock?: Clock }
+type Options = {
+  readonly clock?: Clock
+  /** Imported instead of what the folder holds now, when they are of that folder. */
+  readonly sources?: PolicySources | undefined
+}
 
 /** Loads every policy of the folder. Never throws: what is wrong is in `problems`. */
 export async function loadPolicyModules(
   folder: string,
-  { clock = systemClock() }: Options = {},
+  { clock = systemClock(), sources: given }: Options = {},
 ): Promise<LoadedPolicies> {
-  const sources = await sourcesOf(resolve(folder))
-  if ('message' in sources) return { definitions: [], modules: [], problems: [sources] }
-  const loaded = await importAll(sources, clock)
-  const after = await sourcesOf(resolve(folder))
-  const isChanged = 'message' in after || after.sha256 !== sources.sha256
-  const problems = isChanged
-    ? [
-        ...loaded.problems,
-        { path: resolve(folder), message: 'changed while it was loaded; load it again' },
-      ]
-    : loaded.problems
+  const sources = await givenOrRead(resolve(folder), given)
+  if ('message' in sources)
+    return { definitions: [], modules: [], sources: undefined, problems: [sources] }
+  const { definitions, problems } = await importAll(sources, clock)
   const modules = sources.policyPaths.map((path) => ({ path, sha256: sources.sha256 }))
-  return { definitions: loaded.definitions, modules, problems }
+  return { definitions, modules, sources, problems }
 }
 
 /**
- * Imports the policies of a snapshot in a worker. A file that is no longer what control saw is a
- * problem, never a surprise: the snapshot that comes with the change will bring it.
+ * Imports the policies of a snapshot in a worker, from its sources. Without them, a file that is no
+ * longer what control saw is a problem, never a surprise: the snapshot that comes with the change will
+ * bring it.
  */
 export async function importPolicyModules(
   modules: readonly PolicyModule[],
-  { clock = systemClock() }: Options = {},
+  { clock = systemClock(), sources: given }: Options = {},
 ): Promise<Pick<LoadedPolicies, 'definitions' | 'problems'>> {
   const definitions: PolicyDefinition[] = []
   const problems: PolicyProblem[] = []
   const byFolder = Map.groupBy(modules, ({ path }) => dirname(path))
   for (const [folder, inFolder] of byFolder) {
-    const sources = await sourcesOf(folder)
+    const sources = await givenOrRead(folder, given)
     if ('message' in sources) {
       problems.push(sources)
       continue
@@ -80,6 +80,13 @@ export async function importPolicyModules(
   return { definitions, problems }
 }
 
+async function givenOrRead(
+  folder: string,
+  given: PolicySources | undefined,
+): Promise<PolicySources | PolicyProblem> {
+  return given?.folder === folder ? given : await sourcesOf(folder)
+}
+
 async function sourcesOf(folder: string): Promise<PolicySources | PolicyProblem> {
   try {
     return await readPolicySources(folder)
@@ -89,10 +96,12 @@ async function sourcesOf(folder: string): Promise<PolicySources | PolicyProblem>
 }
 
 async function importAll(
-  { policyPaths, sha256 }: PolicySources,
+  sources: PolicySources,
   clock: Clock,
 ): Promise<{ definitions: PolicyDefinition[]; problems: PolicyProblem[] }> {
+  const { policyPaths, sha256 } = sources
   registerPolicyImports()
+  keepSources(sources)
   const owners = new Map(builtInPolicies.map(({ name }) => [name, 'built into Headgate']))
   const definitions: PolicyDefinition[] = []
   const problems: PolicyProblem[] = []

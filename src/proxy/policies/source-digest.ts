@@ -24,7 +24,12 @@ export function isSkippedEntry(name: string): boolean {
   return name.startsWith('.') || name === 'node_modules'
 }
 
+/** Plain data: it travels to workers, and into the store. */
 export type PolicySources = {
+  /** Absolute. */
+  readonly folder: string
+  /** Of every source: path relative to the folder, and text. */
+  readonly files: readonly (readonly [path: string, text: string])[]
   /** Absolute paths of the files that hold policies, sorted. */
   readonly policyPaths: readonly string[]
   /** SHA-256, hexadecimal, over names and contents of all sources. */
@@ -42,6 +47,7 @@ export async function readPolicySources(folder: string): Promise<PolicySources> 
     throw new Error(`holds more than ${sourceFilesMax} source files; remove what is no policy`)
   }
   const digest = createHash('sha256')
+  const files: [string, string][] = []
   let bytes = 0
   for (const path of paths) {
     const content = await readFile(join(folder, path))
@@ -51,11 +57,12 @@ export async function readPolicySources(folder: string): Promise<PolicySources> 
     }
     // The length keeps `a` + `bc` apart from `ab` + `c`.
     digest.update(`${path}\0${content.length}\0`).update(content)
+    files.push([path, content.toString('utf8')])
   }
   const policyPaths = paths
     .filter((path) => policyName.test(path) && !noPolicyName.test(path) && !path.includes('/'))
     .map((path) => join(folder, path))
-  return { policyPaths, sha256: digest.digest('hex') }
+  return { folder, files, policyPaths, sha256: digest.digest('hex') }
 }
 
 /** Paths relative to `folder`. Links to files are followed, because mounted volumes are made of them. */

@@ -5,11 +5,21 @@ import { importPolicyModules } from '../load-modules.ts'
 import { outcome, testContext } from '../test-context.ts'
 import { testExchange } from '../test-exchange.ts'
 
-const modules = s
-  .array(s.object({ path: s.string(), sha256: s.string() }))
-  .max(100)
+const text = s.string().max(100_000)
+const { modules, sources } = s
+  .object({
+    modules: s.array(s.object({ path: text, sha256: text })).max(100),
+    sources: s
+      .object({
+        folder: text,
+        files: s.array(s.tuple([text, text])).max(100),
+        policyPaths: s.array(text).max(100),
+        sha256: text,
+      })
+      .optional(),
+  })
   .parse(workerData)
-const { definitions, problems } = await importPolicyModules(modules)
+const { definitions, problems } = await importPolicyModules(modules, { sources })
 const outcomes = await Promise.all(
   definitions.map(async (definition) => {
     const instance = definition.create(definition.config.parse({}), testContext())
