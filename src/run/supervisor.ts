@@ -36,7 +36,7 @@ export type WorkerTelemetry = {
 /** A worker that does not take a snapshot in this time hangs and is replaced. */
 const applyMsMax = 10_000
 const restartDelayMsMax = 5_000
-/** Starts in a row without ever serving, after which the gateway gives up. */
+/** Starts in a row without ever serving, after which the gateway gives up when no worker serves. */
 const failedStartsMax = 5
 
 type Waiting = { readonly revision: number; resolve(): void; reject(error: Error): void }
@@ -268,7 +268,8 @@ export class Supervisor {
     member.settle(Number.MAX_SAFE_INTEGER)
     member.onDrained?.(0)
     if (this.#isStopping || !this.#isStarted) return
-    if (!hasServed && ++member.failedStarts >= failedStartsMax) {
+    const isAlone = this.#members.every(({ state }) => state !== 'serving')
+    if (!hasServed && ++member.failedStarts >= failedStartsMax && isAlone) {
       this.#fail(
         member.startError ??
           new HeadgateError('run.worker_failed', {
