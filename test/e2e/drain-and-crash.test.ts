@@ -155,6 +155,34 @@ routes: [{ name: all, to: books, policies: [bomb] }]
   equal((await gateway.stop()).exitCode, 0)
 })
 
+test('a policy file that was broken since takes neither a new worker nor a new start down', async (t) => {
+  const bench = await workbench(t)
+  await mkdir(join(bench.cwd, 'policies'))
+  await bench.write('policies/bomb.ts', bomb)
+  await bench.write(
+    'headgate.yaml',
+    `version: 1
+gateway: { policiesFolder: policies }
+routes: [{ name: all, respond: { status: 204 }, policies: [bomb] }]
+`,
+  )
+  const gateway = await startGateway(bench, { workers: 1 })
+  await bench.write('policies/bomb.ts', `${bomb}\nhalf a sentence(`)
+  await gateway.said(/refused, revision 1 keeps serving: [^\n]*bomb\.ts/)
+  await fetch(gateway.url, { headers: { 'x-bomb': '1' } }).catch(() => undefined)
+  await gateway.said(/worker 0 is replaced/)
+  const threadOf = async ({ url }: Gateway) => (await fetch(`${url}/thread`)).text()
+  await eventually(async () => /^\d+$/.test(await threadOf(gateway)))
+  equal((await gateway.stop()).exitCode, 0)
+
+  const again = await startGateway(bench, { workers: 1 })
+  match(again.stderr(), /bomb\.ts[\s\S]*last good one, revision 1/)
+  match(await threadOf(again), /^\d+$/)
+  await bench.write('policies/bomb.ts', bomb.replace("request.path === '/thread'", 'false'))
+  await eventually(async () => (await threadOf(again)) === '')
+  equal((await again.stop()).exitCode, 0)
+})
+
 async function servingWorkers(gateway: Gateway): Promise<number> {
   const { body } = await gateway.admin('GET', '/api/v1/workers')
   return [...(body.items ?? [])].filter(({ state }) => String(state) === 'serving').length
