@@ -171,7 +171,8 @@ export async function commitAndPublish(
     await publish(session, prepared)
   } catch (thrown) {
     // A gateway that cannot run, say because its port is taken, says nothing about the definition.
-    if (thrown instanceof HeadgateError && thrown.code.startsWith('run.')) throw thrown
+    const isStart = session.served === undefined
+    if (isStart && thrown instanceof HeadgateError && thrown.code.startsWith('run.')) throw thrown
     const end = await undone(session, prepared, thrown)
     throw new HeadgateError('admin.publish_refused', {
       message: `A worker refused revision ${number}: ${messageOf(thrown)}. ${end}`,

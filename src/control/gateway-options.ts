@@ -15,6 +15,8 @@ export type ConfigSource =
 export type GatewayOptions = {
   readonly source: ConfigSource
   readonly listen: HostPort
+  /** For TLS; undefined leaves it to the definition. Nothing listens there without a certificate. */
+  readonly tlsListen?: HostPort | undefined
   readonly admin: HostPort
   /** Undefined keeps everything in memory. */
   readonly dataDir: string | undefined
@@ -33,6 +35,8 @@ export type GatewayOptions = {
 export type RunningGateway = {
   /** `http://HOST:PORT` with the port really bound. */
   readonly listenUrl: string
+  /** `https://HOST:PORT` while there is a certificate. */
+  readonly tlsUrl?: string | undefined
   readonly adminUrl: string
   /** Only when it was just made: it is stored hashed and cannot be shown again. */
   readonly ownerToken: string | undefined

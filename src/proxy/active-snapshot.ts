@@ -6,6 +6,7 @@ import { cidrTable } from '../base/cidr.ts'
 import { assert } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import type { LeaseLines, LeaseTable } from '../accounts/lease-table.ts'
+import type { KeyTable } from '../accounts/private-keys.ts'
 import type { Series, WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { type FieldKey, fieldKey } from '../wire/http1/fields.ts'
 import { type Forwarding, forwardingOf } from './forwarding.ts'
@@ -57,6 +58,7 @@ export type ActivationServices = {
   readonly endpoints: EndpointDirectory
   readonly metrics: WorkerMetrics
   readonly leases: LeaseTable
+  readonly keys: KeyTable
   readonly random: Random
 }
 
@@ -125,7 +127,7 @@ export class ActiveSnapshot {
 }
 
 function activateUpstreams(snapshot: Snapshot, services: ActivationServices): ActiveUpstream[] {
-  return services.endpoints.renew((endpointOf) =>
+  return services.endpoints.renew(services.keys, (endpointOf) =>
     snapshot.upstreams.map((entry) => ({
       entry,
       forcedVersion: forcedVersionRule(entry),

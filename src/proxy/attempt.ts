@@ -10,6 +10,7 @@ import type {
 } from '../wire/http1/client-connection.ts'
 import type { Head } from '../wire/http1/head.ts'
 import type { Inbound } from '../wire/inbound.ts'
+import { explainTlsFailure, isTlsError } from '../wire/tls/explain-failure.ts'
 import type { Timeouts } from './snapshot.ts'
 import type { Endpoint } from './upstreams/endpoint.ts'
 import type { ConnectFailure, PoolWaiter } from './upstreams/pool.ts'
@@ -195,6 +196,12 @@ export class Attempt implements PoolWaiter, ResponseListener {
 
   onFailure(failure: ResponseFailure): void {
     const isStale = failure.isReused && !failure.isResponseStarted && failure.reason === 'lost'
+    if (failure.reason === 'lost' && failure.cause !== undefined && isTlsError(failure.cause)) {
+      // In TLS 1.3 the endpoint judges our certificate after we think that the handshake is over.
+      const { message } = explainTlsFailure(failure.cause)
+      this.#fail({ code: 'upstream.tls_failed', message, isUnsent: false, isStale })
+      return
+    }
     const code =
       failure.reason === 'lost' ? 'upstream.connection_lost' : 'upstream.malformed_response'
     const message =

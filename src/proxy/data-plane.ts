@@ -3,6 +3,7 @@
  * enforces time limits. Serves from memory only; it never touches store, files or other services.
  */
 import type { LeaseTable } from '../accounts/lease-table.ts'
+import { KeyTable } from '../accounts/private-keys.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { assert, type ErrorCode, messageOf } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
@@ -16,8 +17,9 @@ import {
   type ServerConnectionSettings,
 } from '../wire/http1/server-connection.ts'
 import type { Inbound, InboundListener } from '../wire/inbound.ts'
-import type { ByteStream } from '../wire/tcp/byte-stream.ts'
+import { type ByteStream, SocketStream } from '../wire/tcp/byte-stream.ts'
 import { connectStream } from '../wire/tcp/connect.ts'
+import type { SecureConnection } from '../wire/tls/terminator.ts'
 import { type ActivationServices, ActiveSnapshot } from './active-snapshot.ts'
 import { problemAnswer, statusLine } from './answers.ts'
 import { Exchange } from './exchange.ts'
@@ -27,6 +29,7 @@ import { createAppDirectory } from './policies/app-directory.ts'
 import type { PolicyDefinition } from './policies/define-policy.ts'
 import type { ProxyServices } from './proxy-services.ts'
 import type { Snapshot } from './snapshot.ts'
+import { TlsFront } from './tls-front.ts'
 import { EndpointDirectory } from './upstreams/endpoint-directory.ts'
 
 export type DataPlaneServices = {
@@ -48,6 +51,7 @@ export const sweepPeriodMs = 100
  * Closing idle ones at once would lose requests that are still in the kernel or on their way.
  */
 export const drainAnnounceMs = 250
+const ticketKeyBytes = 48
 const idleHeadsMax = 4_096
 const upstreamFieldCountMax = 256
 const upstreamHeadBytesMax = 65_536
@@ -59,6 +63,11 @@ export class DataPlane {
   readonly #connections = new Set<ServerConnection>()
   readonly #endpoints: EndpointDirectory
   readonly #sweepTimer: Timer
+  readonly #tls: TlsFront
+  /** The protocol that ALPN settles on picks the codec; TLS clients are offered these, in this order. */
+  readonly #codecs: ReadonlyMap<string, (connection: SecureConnection) => void> = new Map([
+    ['http/1.1', (connection) => this.#serveHttp1(connection)],
+  ])
   #clientHeads = new HeadPool({ fieldCountMax: 100, idleMax: idleHeadsMax })
   #settings: ServerConnectionSettings | undefined
   #active: ActiveSnapshot | undefined
@@ -98,6 +107,7 @@ export class DataPlane {
       },
     })
     this.#connectionServices = this.#makeConnectionServices()
+    this.#tls = this.#makeTlsFront()
     this.#sweepTimer = clock.every(sweepPeriodMs, () => this.#sweep())
   }
 
@@ -114,6 +124,7 @@ export class DataPlane {
     snapshot: Snapshot,
     catalog: ReadonlyMap<string, PolicyDefinition>,
     leases: LeaseTable,
+    keys: KeyTable = new KeyTable(),
   ): void {
     const { clock, random, ledger, metrics } = this.#services
     const services: ActivationServices = {
@@ -129,9 +140,11 @@ export class DataPlane {
       endpoints: this.#endpoints,
       metrics,
       leases,
+      keys,
       random,
     }
     const previous = this.#active
+    this.#tls.renew(snapshot.tls, keys)
     this.#active = new ActiveSnapshot(snapshot, services, previous)
     previous?.supersede()
     const { limits, clientTimeouts } = snapshot.gateway
@@ -155,15 +168,57 @@ export class DataPlane {
     return this.#listener.port
   }
 
+  /** Listens for TLS there from now on, or nowhere. The certificates are those of the snapshot. */
+  listenTls(options: ListenOptions | undefined): Promise<void> {
+    return this.#tls.listen(options)
+  }
+
+  get tlsPort(): number | undefined {
+    return this.#tls.port
+  }
+
+  /** Other keys for session tickets: all workers have the same. */
+  renewTicketKeys(ticketKeys: Uint8Array): void {
+    this.#tls.renewTicketKeys(ticketKeys)
+  }
+
+  #makeTlsFront(): TlsFront {
+    const { clock, metrics, random } = this.#services
+    return new TlsFront(
+      {
+        clock,
+        metrics,
+        protocols: [...this.#codecs.keys()],
+        admit: () => this.#admit(),
+        onSecure: (connection) => this.#codecs.get(connection.protocol)?.(connection),
+        onHandshakeGone: () => this.#noteIfEmpty(),
+      },
+      // Until control says which ones all workers use.
+      { keys: new KeyTable(), ticketKeys: random.secretBytes(ticketKeyBytes) },
+    )
+  }
+
+  #serveHttp1({ socket, peerCertificate }: SecureConnection): void {
+    this.#serve(new SocketStream(socket, { isEncrypted: true, peerCertificate }))
+    socket.resume()
+  }
+
   /** Serves a connection, wherever it comes from. */
   accept(stream: ByteStream): void {
+    if (this.#admit()) this.#serve(stream)
+    else stream.destroy()
+  }
+
+  /** Whether one more connection may come in, handshakes included. */
+  #admit(): boolean {
     this.#acceptedCount++
     const connectionsMax = this.#active?.snapshot.gateway.limits.connectionsMax ?? 0
-    if (this.#connections.size >= connectionsMax) {
-      this.#services.metrics.count('connectionsRefused')
-      stream.destroy()
-      return
-    }
+    if (this.#connections.size + this.#tls.handshakeCount < connectionsMax) return true
+    this.#services.metrics.count('connectionsRefused')
+    return false
+  }
+
+  #serve(stream: ByteStream): void {
     this.#services.metrics.count('connectionsAccepted')
     this.#connections.add(new ServerConnection(stream, this.#connectionServices))
     this.#services.metrics.setOpenConnections(this.#connections.size)
@@ -206,7 +261,15 @@ export class DataPlane {
   #onClosed(connection: ServerConnection): void {
     this.#connections.delete(connection)
     this.#services.metrics.setOpenConnections(this.#connections.size)
-    if (this.#connections.size === 0) this.#onEmpty?.()
+    this.#noteIfEmpty()
+  }
+
+  get #isEmpty(): boolean {
+    return this.#connections.size === 0 && this.#tls.handshakeCount === 0
+  }
+
+  #noteIfEmpty(): void {
+    if (this.#isEmpty) this.#onEmpty?.()
   }
 
   #sweep(): void {
@@ -228,6 +291,7 @@ export class DataPlane {
     const announced = this.#elapsed(announceMs)
     await this.#acceptWaiting(announceMs)
     this.#listener?.close()
+    this.#tls.stopListening()
     // Not before the port is closed: clients that are told to go would come back at once.
     this.#isDraining = true
     await announced
@@ -257,7 +321,7 @@ export class DataPlane {
   }
 
   #emptyWithin(budgetMs: number): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve()
+    if (this.#isEmpty) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = this.#services.clock.after(budgetMs, resolve)
       this.#onEmpty = () => {
@@ -269,6 +333,7 @@ export class DataPlane {
 
   close(): void {
     this.#listener?.close()
+    this.#tls.close()
     this.#sweepTimer.cancel()
     for (const connection of this.#connections) connection.destroy()
     this.#endpoints.close()

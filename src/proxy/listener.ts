@@ -27,11 +27,19 @@ export function listen(
   options: ListenOptions,
   onConnection: (stream: ByteStream) => void,
 ): Promise<Listener> {
+  return listenForSockets(options, (socket) =>
+    onConnection(openStream(socket, { isEncrypted: false })),
+  )
+}
+
+/** The same for those who do something with the socket first. It is paused and was never read from. */
+export function listenForSockets(
+  options: ListenOptions,
+  onSocket: (socket: Socket) => void,
+): Promise<Listener> {
   const { host, port, isPortShared } = options
   // Half-open, because the codec decides what a FIN means; net would answer it with ours at once.
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket: Socket) => {
-    onConnection(openStream(socket, { isEncrypted: false }))
-  })
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, onSocket)
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, options)))
     server.listen({ host, port, reusePort: isPortShared, backlog: backlogMax }, () => {

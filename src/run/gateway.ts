@@ -64,9 +64,11 @@ async function open(
   const supervisor = new Supervisor({
     workerCount: options.workers,
     listen: options.listen,
+    tlsListen: options.tlsListen,
     // For the case that the fast transport misbehaves on a platform in a way its test does not see.
     transport: options.env.HEADGATE_TRANSPORT === 'socket' ? 'socket' : 'handle',
     clock,
+    random,
     ledgerMemory: memory,
     telemetry,
     log,
@@ -82,9 +84,9 @@ async function open(
     loadCatalog,
     resolveSecrets: createSecretResolver(options.env, clock),
     verifySnapshot: (snapshot) => verifySnapshot(snapshot, { clock, random }),
-    async publish(snapshot, leases) {
+    async publish(snapshot, leases, keys) {
       telemetry.describe(snapshot)
-      await supervisor.publish({ snapshot, leases })
+      await supervisor.publish({ snapshot, leases, keys })
       telemetry.setRevision(snapshot.revision)
     },
     workers: () => supervisor.views(),
@@ -97,6 +99,10 @@ async function open(
   opened.push({ name: 'admin API', close: () => admin.close() })
   return {
     listenUrl: `http://${formatHostPort({ ...options.listen, port: supervisor.port })}`,
+    get tlsUrl() {
+      const address = supervisor.tlsAddress
+      return address && `https://${formatHostPort(address)}`
+    },
     adminUrl: admin.url,
     ownerToken,
     control: controller,

@@ -1,5 +1,6 @@
 /** What supervisor and workers say to each other. Nothing is sent per request. */
 import type { LeaseSet } from '../accounts/leases.ts'
+import type { KeySet } from '../accounts/private-keys.ts'
 import type { Snapshot } from '../proxy/snapshot.ts'
 import type { MetricPage } from '../telemetry/metrics/pages.ts'
 import type { Transport } from '../wire/tcp/open-stream.ts'
@@ -18,10 +19,22 @@ export type Publication = {
   readonly snapshot: Snapshot
   /** Secrets: they live in messages to workers and in the memory of `accounts/`, nowhere else. */
   readonly leases: LeaseSet
+  /** Private keys of the certificates; the same holds for them. */
+  readonly keys: KeySet
+}
+
+/** What the supervisor adds for its workers. */
+export type TlsStart = {
+  /** Where TLS clients connect; undefined for nowhere. */
+  readonly tlsListen: WorkerStart['listen'] | undefined
+  /** They encrypt session tickets, so that every worker resumes the sessions of all. */
+  readonly ticketKeys: Uint8Array
 }
 
 export type ToWorker =
-  | ({ readonly type: 'snapshot'; readonly metricPages: readonly MetricPage[] } & Publication)
+  | ({ readonly type: 'snapshot'; readonly metricPages: readonly MetricPage[] } & Publication &
+      TlsStart)
+  | { readonly type: 'ticketKeys'; readonly ticketKeys: Uint8Array }
   /** Stop accepting, finish what runs, close after `budgetMs` at the latest. */
   | { readonly type: 'drain'; readonly budgetMs: number }
 

@@ -6,7 +6,8 @@ import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../base/clock.ts'
 import { HeadgateError, isErrorCode, messageOf } from '../base/errors.ts'
-import type { HostPort } from '../base/host-port.ts'
+import { formatHostPort, type HostPort } from '../base/host-port.ts'
+import type { Random } from '../base/random.ts'
 import type { WorkerView } from '../control/control-api.ts'
 import { listenError } from '../proxy/listener.ts'
 import type { MetricPage } from '../telemetry/metrics/pages.ts'
@@ -16,8 +17,11 @@ import type { FromWorker, Publication, ToWorker, WorkerStart } from './messages.
 export type SupervisorOptions = {
   readonly workerCount: number
   readonly listen: HostPort
+  /** Comes before the address that the definition names. */
+  readonly tlsListen: HostPort | undefined
   readonly transport: Transport
   readonly clock: Clock
+  readonly random: Random
   readonly ledgerMemory: SharedArrayBuffer
   readonly telemetry: WorkerTelemetry
   log(line: string): void
@@ -81,6 +85,9 @@ export class Supervisor {
   readonly #timers = new Set<Timer>()
   #port: number
   #publication: Publication | undefined
+  #ticketKeys: Uint8Array
+  /** Addresses for TLS that our workers listen on or are about to, with the port really bound. */
+  readonly #tlsAddresses = new Map<string, HostPort>()
   #isStarted = false
   #isStopping = false
   #fail: (error: Error) => void = () => undefined
@@ -91,6 +98,8 @@ export class Supervisor {
     const count = this.#isPortShared ? options.workerCount : 1
     this.#members = Array.from({ length: count }, (_, index) => new Member(index))
     this.#port = options.listen.port
+    this.#ticketKeys = options.random.secretBytes(ticketKeyBytes)
+    this.#timers.add(options.clock.every(ticketKeysMs, () => this.#renewTicketKeys()))
     this.failed = new Promise((resolve) => {
       this.#fail = resolve
     })
@@ -98,6 +107,23 @@ export class Supervisor {
 
   get port(): number {
     return this.#port
+  }
+
+  /** Where TLS clients connect; undefined as long as there is no certificate. */
+  get tlsAddress(): HostPort | undefined {
+    const wanted = this.#wantedTls(this.#publication)
+    return wanted && this.#tlsAddresses.get(formatHostPort(wanted))
+  }
+
+  #wantedTls(publication: Publication | undefined): HostPort | undefined {
+    const tls = publication?.snapshot.tls
+    return tls && (this.#options.tlsListen ?? tls.listen)
+  }
+
+  #renewTicketKeys(): void {
+    this.#ticketKeys = this.#options.random.secretBytes(ticketKeyBytes)
+    for (const member of this.#members)
+      member.post({ type: 'ticketKeys', ticketKeys: this.#ticketKeys })
   }
 
   views(): readonly WorkerView[] {
@@ -111,6 +137,8 @@ export class Supervisor {
 
   /** Makes `publication` the one in force on every worker; the first call starts them. */
   async publish(publication: Publication): Promise<void> {
+    const wanted = this.#wantedTls(publication)
+    if (wanted !== undefined) await this.#reserveTls(wanted)
     this.#publication = publication
     if (!this.#isStarted) {
       await this.#start()
@@ -118,32 +146,31 @@ export class Supervisor {
     }
     const { revision } = publication.snapshot
     await Promise.all(this.#members.map((member) => this.#apply(member, publication, revision)))
+    this.#forgetTlsExcept(wanted)
+  }
+
+  /** Learns the port where any is fine, since all workers must use the same. */
+  async #reserveTls(wanted: HostPort): Promise<void> {
+    const key = formatHostPort(wanted)
+    // Where our workers listen the port is taken, by them.
+    if (this.#tlsAddresses.has(key)) return
+    const port = await requireFreePort(wanted)
+    this.#tlsAddresses.set(key, { host: wanted.host, port })
+  }
+
+  #forgetTlsExcept(wanted: HostPort | undefined): void {
+    const kept = wanted && formatHostPort(wanted)
+    for (const key of this.#tlsAddresses.keys()) if (key !== kept) this.#tlsAddresses.delete(key)
   }
 
   async #start(): Promise<void> {
-    await this.#requireFreePort()
+    if (this.#options.listen.port !== 0) await requireFreePort(this.#options.listen)
     const [first, ...others] = this.#members
     if (first === undefined) return
     // The first one learns the port when any port is fine; the others must use the same.
     this.#port = await this.#startMember(first)
     await Promise.all(others.map((member) => this.#startMember(member)))
     this.#isStarted = true
-  }
-
-  /**
-   * Workers share the port among each other, and so would a second gateway, silently taking half of
-   * the connections. An exclusive bind before they start shows whether the port is anybody's.
-   */
-  #requireFreePort(): Promise<void> {
-    const { host, port } = this.#options.listen
-    if (port === 0) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const probe = createServer()
-      probe.once('error', (error: NodeJS.ErrnoException) =>
-        reject(listenError(error, { host, port })),
-      )
-      probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()))
-    })
   }
 
   /** Resolves with the port once the worker listens. */
@@ -187,7 +214,10 @@ export class Supervisor {
 
   #send(member: Member, publication: Publication): void {
     const metricPages = this.#options.telemetry.pagesFor(member.index)
-    member.post({ type: 'snapshot', ...publication, metricPages })
+    const address = this.tlsAddress
+    const tlsListen = address && { ...address, isPortShared: this.#isPortShared }
+    const ticketKeys = this.#ticketKeys
+    member.post({ type: 'snapshot', ...publication, metricPages, tlsListen, ticketKeys })
   }
 
   #apply(member: Member, publication: Publication, revision: number): Promise<void> {
@@ -332,3 +362,27 @@ const drainGraceMs = 1_000
 function canSharePorts(): boolean {
   return ['linux', 'freebsd', 'dragonfly', 'sunos', 'aix'].includes(process.platform)
 }
+
+/**
+ * Workers share the port among each other, and so would a second gateway, silently taking half of
+ * the connections. An exclusive bind before they start shows whether the port is anybody's, and which
+ * one it is when any will do.
+ */
+function requireFreePort({ host, port }: HostPort): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      reject(listenError(error, { host, port })),
+    )
+    probe.listen({ host, port, exclusive: true }, () => {
+      const address = probe.address()
+      const bound = typeof address === 'object' && address !== null ? address.port : port
+      probe.close(() => resolve(bound))
+    })
+  })
+}
+
+/** A stolen ticket key opens the sessions of this time; clients resume them across one renewal at most. */
+const ticketKeysMs = 12 * 3_600_000
+/** Name, encryption key and authentication key of 16 bytes each. */
+const ticketKeyBytes = 48

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { LeaseTable } from '../accounts/lease-table.ts'
+import { KeyTable } from '../accounts/private-keys.ts'
 import { systemClock } from '../base/clock.ts'
 import { assert, HeadgateError, messageOf } from '../base/errors.ts'
 import { systemRandom } from '../base/random.ts'
@@ -57,6 +58,10 @@ async function handleMessage(message: ToWorker): Promise<void> {
     port.close()
     return
   }
+  if (message.type === 'ticketKeys') {
+    plane.renewTicketKeys(message.ticketKeys)
+    return
+  }
   if (!(await apply(message)) || isListening) return
   isListening = true
   await chooseTransport(start.transport)
@@ -68,6 +73,7 @@ async function apply(message: Extract<ToWorker, { type: 'snapshot' }>): Promise<
   const { snapshot } = message
   // At once, so that the secrets in the message are nowhere in a form that prints.
   const leases = new LeaseTable(message.leases)
+  const keys = new KeyTable(message.keys)
   try {
     const loaded = await importPolicyModules(snapshot.policyModules, {
       clock,
@@ -76,7 +82,10 @@ async function apply(message: Extract<ToWorker, { type: 'snapshot' }>): Promise<
     const [problem] = loaded.problems
     if (problem !== undefined) throw new Error(`${problem.path}: ${problem.message}`)
     metrics.addPages(message.metricPages)
-    plane.apply(snapshot, policyCatalog(loaded.definitions), leases)
+    // First: an address that cannot be had refuses the snapshot.
+    await plane.listenTls(message.tlsListen)
+    plane.renewTicketKeys(message.ticketKeys)
+    plane.apply(snapshot, policyCatalog(loaded.definitions), leases, keys)
     send({ type: 'applied', revision: snapshot.revision })
     return true
   } catch (thrown) {

@@ -5,6 +5,7 @@
 import type { HeadParts } from './http1/compose.ts'
 import type { BodyFraming, BodyRefusal } from './http1/framing.ts'
 import type { Head } from './http1/head.ts'
+import type { PeerCertificate } from './tls/peer-certificate.ts'
 
 export type Inbound = {
   /** Valid until the exchange has ended. */
@@ -13,6 +14,8 @@ export type Inbound = {
   /** Of the other end of the connection, which may be a proxy. */
   readonly peerAddress: string
   readonly peerPort: number
+  /** Of the TLS client, verified; undefined for none. */
+  readonly peerCertificate?: PeerCertificate | undefined
   readonly bodyFraming: BodyFraming
   /** With framing `length`; 0 otherwise. */
   readonly bodyLength: number

@@ -36,99 +36,76 @@ const dayMs = 86_400_000
 export function certificateFolder(): CertificateFolder {
   const folder = mkdtempSync(join(tmpdir(), 'headgate-certificates-'))
   let count = 0
-  const path = (name: string) => join(folder, name)
-  const openssl = (...argv: string[]) =>
-    execFileSync('openssl', argv, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
-  const read = (stem: string): IssuedCertificate => ({
-    pem: readFileSync(path(`${stem}.crt`), 'utf8'),
-    keyPem: readFileSync(path(`${stem}.key`), 'utf8'),
-    certFile: path(`${stem}.crt`),
-    keyFile: path(`${stem}.key`),
-  })
-  const newKey = (stem: string) =>
-    openssl(
-      'genpkey',
-      '-algorithm',
-      'EC',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-out',
-      `${stem}.key`,
-    )
-  const selfSign = (stem: string, commonName: string, extensions: readonly string[]) => {
-    newKey(stem)
-    const more = extensions.flatMap((extension) => ['-addext', extension])
-    openssl(
-      'req',
-      '-x509',
-      '-new',
-      '-key',
-      `${stem}.key`,
-      '-subj',
-      `/O=Test/CN=${commonName}`,
-      '-days',
-      '10',
-      '-out',
-      `${stem}.crt`,
-      ...more,
-    )
-    return read(stem)
-  }
   return {
     folder,
     authority(name) {
       const stem = `ca-${++count}`
-      const made = selfSign(stem, name, ['keyUsage=critical,keyCertSign,cRLSign'])
-      return { ...made, issue: (request) => issue(stem, request) }
+      const made = selfSign(folder, stem, name, ['keyUsage=critical,keyCertSign,cRLSign'])
+      return { ...made, issue: (request) => issue(folder, stem, `leaf-${++count}`, request) }
     },
     selfSigned({ commonName, sans = [] }) {
       const names = sans.length === 0 ? [] : [`subjectAltName=${sans.join(',')}`]
-      return selfSign(`self-${++count}`, commonName, names)
+      return selfSign(folder, `self-${++count}`, commonName, names)
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
 
-  function issue(authority: string, request: CertificateRequest): IssuedCertificate {
-    const { commonName, sans = [], days = 10 } = request
-    const stem = `leaf-${++count}`
-    newKey(stem)
-    openssl(
-      'req',
-      '-new',
-      '-key',
-      `${stem}.key`,
-      '-subj',
-      `/O=Test/CN=${commonName}`,
-      '-out',
-      `${stem}.csr`,
-    )
-    const names = sans.length === 0 ? '' : `subjectAltName=${sans.join(',')}\n`
-    writeFileSync(path(`${stem}.ext`), `basicConstraints=CA:FALSE\n${names}`)
-    writeFileSync(path(`${stem}.db`), '')
-    writeFileSync(path(`${stem}.cnf`), signingConfig(stem))
-    const endMs = Date.now() + days * dayMs
-    openssl(
-      'ca',
-      '-batch',
-      '-config',
-      `${stem}.cnf`,
-      '-cert',
-      `${authority}.crt`,
-      '-keyfile',
-      `${authority}.key`,
-      '-in',
-      `${stem}.csr`,
-      '-out',
-      `${stem}.crt`,
-      '-notext',
-      '-extfile',
-      `${stem}.ext`,
-      '-startdate',
-      asn1Time(Math.min(endMs, Date.now()) - dayMs),
-      '-enddate',
-      asn1Time(endMs),
-    )
-    return read(stem)
+/** Words are split at spaces; `more` holds those with spaces in them. */
+function openssl(folder: string, words: string, more: readonly string[] = []): void {
+  const argv = [...words.split(' '), ...more]
+  execFileSync('openssl', argv, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+function newKey(folder: string, stem: string): void {
+  openssl(folder, `genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ${stem}.key`)
+}
+
+function selfSign(
+  folder: string,
+  stem: string,
+  commonName: string,
+  extensions: readonly string[],
+): IssuedCertificate {
+  newKey(folder, stem)
+  openssl(folder, `req -x509 -new -key ${stem}.key -days 10 -out ${stem}.crt`, [
+    ...['-subj', `/O=Test/CN=${commonName}`],
+    ...extensions.flatMap((extension) => ['-addext', extension]),
+  ])
+  return read(folder, stem)
+}
+
+function issue(
+  folder: string,
+  authority: string,
+  stem: string,
+  { commonName, sans = [], days = 10 }: CertificateRequest,
+): IssuedCertificate {
+  newKey(folder, stem)
+  const subject = ['-subj', `/O=Test/CN=${commonName}`]
+  openssl(folder, `req -new -key ${stem}.key -out ${stem}.csr`, subject)
+  const names = sans.length === 0 ? '' : `subjectAltName=${sans.join(',')}\n`
+  writeFileSync(join(folder, `${stem}.ext`), `basicConstraints=CA:FALSE\n${names}`)
+  writeFileSync(join(folder, `${stem}.db`), '')
+  writeFileSync(join(folder, `${stem}.cnf`), signingConfig(stem))
+  const nowMs = Date.now()
+  const endMs = nowMs + days * dayMs
+  const startMs = Math.min(endMs, nowMs) - dayMs
+  const signer = `-config ${stem}.cnf -cert ${authority}.crt -keyfile ${authority}.key`
+  const dates = `-startdate ${asn1Time(startMs)} -enddate ${asn1Time(endMs)}`
+  const files = `-in ${stem}.csr -out ${stem}.crt -extfile ${stem}.ext`
+  openssl(folder, `ca -batch -notext ${signer} ${files} ${dates}`)
+  return read(folder, stem)
+}
+
+function read(folder: string, stem: string): IssuedCertificate {
+  const certFile = join(folder, `${stem}.crt`)
+  const keyFile = join(folder, `${stem}.key`)
+  return {
+    pem: readFileSync(certFile, 'utf8'),
+    keyPem: readFileSync(keyFile, 'utf8'),
+    certFile,
+    keyFile,
   }
 }
 

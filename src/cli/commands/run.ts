@@ -18,6 +18,7 @@ const runInput = s.object({
   config: s.string().max(4_096).optional(),
   upstream: s.httpUrl().optional(),
   listen: addressInput().prefault(defaults.listen),
+  tlsListen: addressInput().optional(),
   admin: addressInput().prefault(defaults.admin),
   data: s.string().max(4_096).default('.headgate'),
   workers: workersInput(availableParallelism()),
@@ -56,6 +57,12 @@ One line on stdout says that it serves. SIGTERM and SIGINT drain and exit with 0
     },
     ...listenOptions(defaults),
     {
+      flags: '--tls-listen <host:port>',
+      summary: 'Where TLS callers connect, once there is a certificate.',
+      env: 'HEADGATE_TLS_LISTEN',
+      defaultText: '`gateway.tls.listen`, or 0.0.0.0:8443',
+    },
+    {
       flags: '--data <folder>',
       summary: 'Where state is kept.',
       env: 'HEADGATE_DATA',
@@ -89,6 +96,7 @@ async function serve(input: RunInput, context: CommandContext): Promise<ExitCode
   const options: GatewayOptions = {
     source,
     listen: input.listen,
+    tlsListen: input.tlsListen,
     admin: input.admin,
     dataDir: resolve(deps.cwd, input.data),
     workers: input.workers,
@@ -150,6 +158,7 @@ function servingLine(
   return [
     `headgate ${deps.version} serves ${gateway.listenUrl}`,
     `admin ${gateway.adminUrl}`,
+    ...(gateway.tlsUrl === undefined ? [] : [`TLS ${gateway.tlsUrl}`]),
     describeSource(source, input, deps.cwd),
     `revision ${revision}`,
     `${count} ${count === 1 ? 'worker' : 'workers'}`,

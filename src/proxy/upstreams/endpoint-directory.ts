@@ -2,6 +2,8 @@
  * The endpoints of a worker, kept from snapshot to snapshot: a reload that leaves an address as it
  * was keeps its connections and what is known of its latency.
  */
+import type { KeyTable } from '../../accounts/private-keys.ts'
+import type { TlsTarget } from '../../wire/tcp/connect.ts'
 import type { EndpointEntry, VersionEntry } from '../snapshot.ts'
 import { Endpoint } from './endpoint.ts'
 import { ConnectionPool, type PoolSettings } from './pool.ts'
@@ -18,12 +20,13 @@ export class EndpointDirectory {
 
   /** Replaces the endpoints by those that `lookUp` asks for; what nobody asked for is closed. */
   renew<Result>(
+    keys: KeyTable,
     lookUp: (endpointOf: (version: VersionEntry, entry: EndpointEntry) => Endpoint) => Result,
   ): Result {
     const next = new Map<string, Endpoint>()
     const result = lookUp((version, entry) => {
       const key = keyOf(version, entry)
-      const endpoint = next.get(key) ?? this.#byKey.get(key) ?? this.#create(version, entry)
+      const endpoint = next.get(key) ?? this.#byKey.get(key) ?? this.#create(version, entry, keys)
       next.set(key, endpoint)
       return endpoint
     })
@@ -34,18 +37,14 @@ export class EndpointDirectory {
     return result
   }
 
-  #create(version: VersionEntry, entry: EndpointEntry): Endpoint {
-    const { tls } = version
+  #create(version: VersionEntry, entry: EndpointEntry, keys: KeyTable): Endpoint {
     const pool = new ConnectionPool({
       ...this.#services,
       connectionsMax: version.connectionsMax,
       target: {
         host: entry.host,
         port: entry.port,
-        tls:
-          entry.scheme === 'https'
-            ? { serverName: tls?.serverName, caPem: tls?.caPem, isVerified: tls?.verify !== 'Off' }
-            : undefined,
+        tls: entry.scheme === 'https' ? tlsTarget(version.tls, keys) : undefined,
       },
     })
     return new Endpoint(entry, pool)
@@ -58,6 +57,17 @@ export class EndpointDirectory {
   close(): void {
     for (const endpoint of this.#byKey.values()) endpoint.pool.close()
     this.#byKey.clear()
+  }
+}
+
+function tlsTarget(tls: VersionEntry['tls'], keys: KeyTable): TlsTarget {
+  const { name, pem } = tls?.clientCertificate ?? {}
+  const keyPem = name === undefined ? undefined : keys.pemOf(name)
+  return {
+    serverName: tls?.serverName,
+    caPem: tls?.caPem,
+    isVerified: tls?.verify !== 'Off',
+    ...(name !== undefined && { clientCertificate: { name, pem, keyPem } }),
   }
 }
 

@@ -6,6 +6,7 @@ import { seriesCell, statusClassCount, statusClasses } from './series.ts'
 import {
   counterCellOf,
   counterNames,
+  handshakeReasons,
   refusalCodes,
   workerCell,
   workerCounters,
@@ -89,6 +90,14 @@ export function renderWorkers(text: MetricText, pages: WorkerPages): void {
   text.begin('headgate_messages_refused', 'counter', 'Messages refused on the wire, by error code.')
   for (const [index, code] of refusalCodes.entries()) {
     text.sample('_total', { code }, pages.workerSum(workerCell.refusals + index))
+  }
+  text.begin(
+    'headgate_tls_handshakes_refused',
+    'counter',
+    'TLS handshakes with clients that came to nothing, by reason.',
+  )
+  for (const [index, reason] of handshakeReasons.entries()) {
+    text.sample('_total', { reason }, pages.workerSum(workerCell.handshakeRefusals + index))
   }
   text.begin('headgate_event_loop_lag_seconds', 'histogram', 'How late workers run their timers.')
   const lag = { buckets: workerCell.lagBuckets, sumUs: workerCell.lagSumUs }

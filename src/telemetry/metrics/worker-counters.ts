@@ -4,6 +4,7 @@
  */
 import { histogramBucketCount } from '../../base/histogram.ts'
 import { wireErrors } from '../../base/errors/wire.ts'
+import { type HandshakeRefusal, handshakeRefusals } from '../../wire/tls/handshake-refusals.ts'
 
 type CounterDefinition = { readonly metric: string; readonly help: string }
 
@@ -29,6 +30,11 @@ export const workerCounters = {
     metric: 'upstream_connections_failed',
     help: 'Connections to endpoints that could not be opened.',
   },
+  tlsHandshakes: { metric: 'tls_handshakes', help: 'TLS handshakes with clients that succeeded.' },
+  tlsSessionsResumed: {
+    metric: 'tls_sessions_resumed',
+    help: 'TLS handshakes with clients that resumed a session.',
+  },
   retries: { metric: 'upstream_retries', help: 'Attempts after the first.' },
   policyFailures: {
     metric: 'policy_failures',
@@ -44,14 +50,20 @@ export const counterNames = Object.keys(workerCounters) as readonly WorkerCounte
 /** Messages refused on the wire, by the code of the refusal; the last stands for codes added elsewhere. */
 export const refusalCodes: readonly string[] = [...Object.keys(wireErrors), 'other']
 
+/** Handshakes with clients that came to nothing, by reason. */
+// The cast holds because the table is a literal of ours; Object.keys only forgets what its keys are.
+export const handshakeReasons = Object.keys(handshakeRefusals) as readonly HandshakeRefusal[]
+
 const refusalsAt = counterNames.length
-const openConnectionsAt = refusalsAt + refusalCodes.length
+const handshakeRefusalsAt = refusalsAt + refusalCodes.length
+const openConnectionsAt = handshakeRefusalsAt + handshakeReasons.length
 const lagSumAt = openConnectionsAt + 1
 const lagBucketsAt = lagSumAt + 1
 
 /** First cell of each part of a worker's page. */
 export const workerCell = {
   refusals: refusalsAt,
+  handshakeRefusals: handshakeRefusalsAt,
   openConnections: openConnectionsAt,
   lagSumUs: lagSumAt,
   lagBuckets: lagBucketsAt,
@@ -73,5 +85,9 @@ export function counterCellOf(counter: WorkerCounter): number {
 
 /** The cell of a refusal; codes that are no wire errors share one. */
 export function refusalCellOf(code: string): number {
-  return refusalCells.get(code) ?? openConnectionsAt - 1
+  return refusalCells.get(code) ?? handshakeRefusalsAt - 1
+}
+
+export function handshakeCellOf(reason: HandshakeRefusal): number {
+  return handshakeRefusalsAt + handshakeReasons.indexOf(reason)
 }

@@ -5,10 +5,12 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import { assert } from '../../base/errors.ts'
 import { bucketOf } from '../../base/histogram.ts'
+import type { HandshakeRefusal } from '../../wire/tls/handshake-refusals.ts'
 import type { MetricPage, SeriesFamily } from './pages.ts'
 import { Series, seriesCells, seriesPerPage } from './series.ts'
 import {
   counterCellOf,
+  handshakeCellOf,
   refusalCellOf,
   type WorkerCounter,
   workerCell,
@@ -54,6 +56,10 @@ export class WorkerMetrics {
   /** A message that was refused on the wire, by the code of the error. */
   countRefused(code: string): void {
     this.#add(refusalCellOf(code), 1)
+  }
+
+  countHandshakeRefused(reason: HandshakeRefusal): void {
+    this.#add(handshakeCellOf(reason), 1)
   }
 
   setOpenConnections(count: number): void {

@@ -5,6 +5,7 @@
 import { assert, type ErrorCode } from '../../base/errors.ts'
 import type { ForwardingMemo, Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
 import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
+import type { PeerCertificate } from '../tls/peer-certificate.ts'
 import { LF } from './characters.ts'
 import { composeHead, type DropTable, type HeadParts } from './compose.ts'
 import { fieldId } from './fields.ts'
@@ -107,6 +108,10 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
   get head(): Head {
     assert(this.#head !== undefined, 'the head was read outside an exchange')
     return this.#head
+  }
+
+  get peerCertificate(): PeerCertificate | undefined {
+    return this.#stream.peerCertificate
   }
 
   get bodyFraming(): BodyFraming {

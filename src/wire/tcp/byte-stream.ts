@@ -4,6 +4,7 @@
  * again.
  */
 import type { Socket } from 'node:net'
+import type { PeerCertificate } from '../tls/peer-certificate.ts'
 
 export type ByteStreamHandler = {
   onBytes(bytes: Buffer): void
@@ -19,6 +20,8 @@ export type ByteStream = {
   readonly peerAddress: string
   readonly peerPort: number
   readonly isEncrypted: boolean
+  /** That the client has proved to hold, verified; undefined for none. */
+  readonly peerCertificate?: PeerCertificate | undefined
   /** Everything written has left for the kernel. */
   readonly isFlushed: boolean
   setHandler(handler: ByteStreamHandler): void
@@ -39,15 +42,20 @@ export class SocketStream implements ByteStream {
   readonly peerAddress: string
   readonly peerPort: number
   readonly isEncrypted: boolean
+  readonly peerCertificate: PeerCertificate | undefined
   readonly #socket: Socket
   #handler: ByteStreamHandler | undefined
   #error: NodeJS.ErrnoException | undefined
 
-  constructor(socket: Socket, options: { isEncrypted: boolean }) {
+  constructor(
+    socket: Socket,
+    options: { isEncrypted: boolean; peerCertificate?: PeerCertificate | undefined },
+  ) {
     this.#socket = socket
     this.peerAddress = withoutMapping(socket.remoteAddress ?? '')
     this.peerPort = socket.remotePort ?? 0
     this.isEncrypted = options.isEncrypted
+    this.peerCertificate = options.peerCertificate
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#handler?.onBytes(bytes))
     socket.on('end', () => this.#handler?.onEnd())

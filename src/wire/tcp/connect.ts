@@ -1,6 +1,12 @@
 /** Opens connections towards upstreams, plain or with TLS. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+} from 'node:tls'
+import { explainTlsFailure } from '../tls/explain-failure.ts'
 import type { ByteStream } from './byte-stream.ts'
 import { openStream } from './open-stream.ts'
 
@@ -16,6 +22,12 @@ export type TlsTarget = {
   /** Trusted instead of the public authorities. */
   readonly caPem: string | undefined
   readonly isVerified: boolean
+  /** Presented when the endpoint asks for one. Where its files could not be read, nothing is connected. */
+  readonly clientCertificate?: {
+    readonly name: string
+    readonly pem: string | undefined
+    readonly keyPem: string | undefined
+  }
 }
 
 export type ConnectOutcome = {
@@ -56,7 +68,10 @@ export function connectStream(target: ConnectTarget, outcome: ConnectOutcome): {
     // The socket may emit again while it closes; nobody is interested any more.
     socket.on('error', ignore)
     socket.destroy()
-    outcome.onFailed(error, isTcpOpen)
+    outcome.onFailed(
+      isTcpOpen && target.tls !== undefined ? explainTlsFailure(error) : error,
+      isTcpOpen,
+    )
   }
   socket.once('connect', () => {
     isTcpOpen = true
@@ -81,14 +96,48 @@ function openSocket(target: ConnectTarget): Socket {
   const { host, port, tls } = target
   if (tls === undefined) return connectTcp({ host, port, noDelay: true })
   const serverName = tls.serverName ?? host
+  const memory = memoryOf(tls)
   const options: ConnectionOptions = {
     host,
     port,
     rejectUnauthorized: tls.isVerified,
+    secureContext: memory.context,
+    ...(memory.session && { session: memory.session }),
     ALPNProtocols: ['http/1.1'],
     // An address is no name: SNI carries names only (RFC 6066 §3).
     ...(isIP(serverName) === 0 && { servername: serverName }),
-    ...(tls.caPem !== undefined && { ca: tls.caPem }),
   }
-  return connectTls(options)
+  const socket = connectTls(options)
+  socket.on('session', (session) => {
+    memory.session = session
+  })
+  return socket
+}
+
+/** What connections to one target share: authorities are parsed once, and sessions are resumed. */
+type TlsMemory = { readonly context: SecureContext; session: Buffer | undefined }
+
+const memories = new WeakMap<TlsTarget, TlsMemory>()
+
+/** By the target itself: a session must never serve under other rules than it was verified by. */
+function memoryOf(tls: TlsTarget): TlsMemory {
+  const known = memories.get(tls)
+  if (known !== undefined) return known
+  const memory = { context: contextOf(tls), session: undefined }
+  memories.set(tls, memory)
+  return memory
+}
+
+function contextOf({ caPem, clientCertificate }: TlsTarget): SecureContext {
+  const { name, pem, keyPem } = clientCertificate ?? {}
+  if (name !== undefined && (pem === undefined || keyPem === undefined)) {
+    throw new Error(
+      `the client certificate \`${name}\` cannot be read; see the conditions of Certificate/${name}`,
+    )
+  }
+  return createSecureContext({
+    ...(caPem !== undefined && { ca: caPem }),
+    ...(pem !== undefined && { cert: pem }),
+    ...(keyPem !== undefined && { key: keyPem }),
+  })
 }

@@ -58,6 +58,8 @@ export type TerminatorServices = {
   wallMs(): number
   onSecure(connection: SecureConnection): void
   onRefused(reason: HandshakeRefusal): void
+  /** The connection of a handshake that came to nothing is closed. */
+  onGone?(): void
 }
 
 /** A session may be resumed for this long; tickets outlive no renewal of their keys anyway. */
@@ -69,8 +71,9 @@ const defaultProtocol = 'http/1.1'
 export class TlsTerminator {
   readonly #services: TerminatorServices
   /** Handshakes that run, by the address of the client. */
-  readonly #handshakes = new Set<string>()
+  readonly #handshakes = new Map<string, Socket>()
   #server: Server
+  #isPaused = false
   #handshakesMax: number
 
   /** Throws what OpenSSL says of certificates that it cannot use. */
@@ -88,18 +91,34 @@ export class TlsTerminator {
   renew(settings: TlsSettings): void {
     this.#server = this.#createServer(settings)
     this.#handshakesMax = settings.handshakesMax
+    this.#isPaused = false
+  }
+
+  /** Lets nobody in until it is renewed. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Breaks the handshakes off that run. */
+  close(): void {
+    this.pause()
+    for (const socket of this.#handshakes.values()) socket.destroy()
   }
 
   /** Takes a connection that nothing was read from. */
   accept(socket: Socket): void {
-    if (this.#handshakes.size >= this.#handshakesMax) {
+    if (this.#isPaused || this.#handshakes.size >= this.#handshakesMax) {
       this.#services.onRefused('too_many')
       socket.destroy()
       return
     }
     const key = addressOf(socket)
-    this.#handshakes.add(key)
-    socket.once('close', () => this.#handshakes.delete(key))
+    this.#handshakes.set(key, socket)
+    socket.once('close', () => {
+      if (this.#handshakes.get(key) !== socket) return
+      this.#handshakes.delete(key)
+      this.#services.onGone?.()
+    })
     // A documented way in: "may be emitted by users to inject connections into the TLS server".
     this.#server.emit('connection', socket)
   }
