@@ -34,6 +34,14 @@ const bad: readonly (readonly [name: string, text: string])[] = [
   ['data without CRLF behind it', '4\r\nWiki0\r\n\r\n'],
   ['a bare LF behind data', '4\r\nWiki\n0\r\n\r\n'],
   ['a size of nine digits', '000000004\r\nWiki\r\n'],
+  ['an empty extension', '4;\r\nWiki\r\n'],
+  ['an extension without name', '4;=a\r\nWiki\r\n'],
+  ['an extension with a value that is missing', '4;a=\r\nWiki\r\n'],
+  ['a space in an extension', '4;a =b\r\nWiki\r\n'],
+  ['a space behind an extension', '4;a=b \r\nWiki\r\n'],
+  ['a quote that does not end', '4;a="b\r\nWiki\r\n'],
+  ['text behind a quote', '4;a="b"c\r\nWiki\r\n'],
+  ['a bare CR in a quote', '4;a="\r"\r\nWiki\r\n'],
   ['an endless extension', `4;${'a'.repeat(chunkedLimits.extensionBytesMax + 1)}`],
   ['a trailer without name', '0\r\n: b\r\n\r\n'],
   ['a folded trailer', '0\r\nA: b\r\n c\r\n\r\n'],
@@ -43,6 +51,12 @@ const bad: readonly (readonly [name: string, text: string])[] = [
 for (const [name, text] of bad) {
   test(`${name} is refused`, () => equal(feed(text).end, badChunk))
 }
+
+test('extensions of every valid form pass', () => {
+  const { data, tracker } = feed('4;a;b=c;d="e \\"f\\" ;=\\\\";g\r\nWiki\r\n0;last\r\n\r\n')
+  equal(data, 'Wiki')
+  ok(tracker.isDone)
+})
 
 test('many small extensions together are bounded too', () => {
   const chunk = `1;${'a'.repeat(200)}\r\nx\r\n`

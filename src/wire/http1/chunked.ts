@@ -22,7 +22,7 @@ export const trailersTooLarge = -2
 
 const state = {
   size: 0,
-  extension: 1,
+  extensionStart: 1,
   sizeLf: 2,
   data: 3,
   dataCr: 4,
@@ -33,7 +33,19 @@ const state = {
   trailerLf: 9,
   finalLf: 10,
   done: 11,
+  extensionName: 12,
+  extensionValueStart: 13,
+  extensionValue: 14,
+  extensionQuoted: 15,
+  extensionEscaped: 16,
+  extensionQuotedEnd: 17,
 } as const
+
+const semicolon = 0x3b
+const equals = 0x3d
+const quote = 0x22
+const backslash = 0x5c
+
 export class ChunkedTracker {
   /** Bytes of data so far, without framing. */
   dataBytes = 0
@@ -76,7 +88,13 @@ export class ChunkedTracker {
     switch (this.#state) {
       case state.size:
         return this.#stepSize(byte)
-      case state.extension:
+      case state.extensionStart:
+      case state.extensionName:
+      case state.extensionValueStart:
+      case state.extensionValue:
+      case state.extensionQuoted:
+      case state.extensionEscaped:
+      case state.extensionQuotedEnd:
         return this.#stepExtension(byte)
       case state.sizeLf:
         if (byte !== LF) return badChunk
@@ -109,21 +127,21 @@ export class ChunkedTracker {
       this.#state = state.sizeLf
       return 0
     }
-    if (byte !== 0x3b) return badChunk
-    this.#state = state.extension
+    if (byte !== semicolon) return badChunk
+    this.#state = state.extensionStart
     return 0
   }
 
+  /** Extensions are passed on unread, so exactly the grammar of §7.1.1 passes, and no optional blanks. */
   #stepExtension(byte: number): number {
-    if (byte === CR) {
-      this.#state = state.sizeLf
-      return 0
-    }
     this.#extensionBytesTotal++
     const isTooLong =
       ++this.#extensionBytes > chunkedLimits.extensionBytesMax ||
       this.#extensionBytesTotal > chunkedLimits.extensionBytesTotalMax
-    return isTooLong || fieldValueBytes[byte] !== 1 ? badChunk : 0
+    const next = isTooLong ? undefined : stateAfterExtensionByte(this.#state, byte)
+    if (next === undefined) return badChunk
+    this.#state = next
+    return 0
   }
 
   #stepTrailer(byte: number): number {
@@ -152,4 +170,33 @@ export class ChunkedTracker {
         return 0
     }
   }
+}
+
+function stateAfterExtensionByte(from: number, byte: number): number | undefined {
+  const isToken = tokenLower[byte] !== 0
+  switch (from) {
+    case state.extensionStart:
+      return isToken ? state.extensionName : undefined
+    case state.extensionName:
+      if (isToken) return from
+      return byte === equals ? state.extensionValueStart : stateAfterExtension(byte)
+    case state.extensionValueStart:
+      if (isToken) return state.extensionValue
+      return byte === quote ? state.extensionQuoted : undefined
+    case state.extensionValue:
+      return isToken ? from : stateAfterExtension(byte)
+    case state.extensionQuoted:
+      if (byte === quote) return state.extensionQuotedEnd
+      if (byte === backslash) return state.extensionEscaped
+      return fieldValueBytes[byte] === 1 ? from : undefined
+    case state.extensionEscaped:
+      return fieldValueBytes[byte] === 1 ? state.extensionQuoted : undefined
+    default:
+      return stateAfterExtension(byte)
+  }
+}
+
+function stateAfterExtension(byte: number): number | undefined {
+  if (byte === semicolon) return state.extensionStart
+  return byte === CR ? state.sizeLf : undefined
 }
