@@ -49,10 +49,13 @@ export async function startUpstream(t: TestContext, name: string): Promise<Upstr
   return { name, port, url: `http://127.0.0.1:${port}`, seen }
 }
 
-export function listenOn(server: Server | ReturnType<typeof createTcpServer>): Promise<number> {
+export function listenOn(
+  server: Server | ReturnType<typeof createTcpServer>,
+  port = 0,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(port, '127.0.0.1', () => {
       const bound: AddressInfo | string | null = server.address()
       resolve(typeof bound === 'object' && bound !== null ? bound.port : 0)
     })
