@@ -16,4 +16,5 @@ export type {
   ResponseView,
   Verdict,
 } from './proxy/policies/define-policy.ts'
+export type { PeerCertificate } from './wire/tls/peer-certificate.ts'
 export { definePolicy, deny, proceed, respond } from './proxy/policies/define-policy.ts'

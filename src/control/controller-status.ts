@@ -6,10 +6,12 @@ import type { Clock } from '../base/clock.ts'
 import { formatShare } from '../base/units.ts'
 import { account } from '../kinds/account.ts'
 import { app } from '../kinds/app.ts'
+import { certificate } from '../kinds/certificate.ts'
 import { defaultWorkspace, type Resource } from '../kinds/define-kind.ts'
 import { gateway } from '../kinds/gateway.ts'
 import { upstream } from '../kinds/upstream.ts'
 import type { StoredResource } from '../store/store.ts'
+import { validityFlaw } from './certificates.ts'
 import type { Condition, ResourceStatus } from './control-api.ts'
 import { lineOf } from './controller-problems.ts'
 import type { Session } from './controller-session.ts'
@@ -76,6 +78,7 @@ const findingsByKind: Readonly<
   [upstream.kind]: upstreamFindings,
   [account.kind]: secretFindings,
   [app.kind]: appFindings,
+  [certificate.kind]: certificateFindings,
   [gateway.kind]: gatewayFindings,
 }
 
@@ -156,6 +159,41 @@ function secretFindings(resource: Resource, { session }: StatusContext): Finding
         message: `${sentenceFor(problem)}; ${rest}.`,
       },
     ],
+  }
+}
+
+function certificateFindings(resource: StoredResource, { session }: StatusContext): Findings {
+  const externals = session.served?.externals
+  const loaded = externals?.certificates.get(resource.name)
+  const problem = externals?.secretProblems.get(objectOf(resource))
+  const rest =
+    loaded === undefined ? 'it is not used' : 'the certificate that was read before is used on'
+  const isLoaded: Finding =
+    problem === undefined
+      ? {
+          type: 'Loaded',
+          status: loaded === undefined ? 'Unknown' : 'True',
+          reason: loaded === undefined ? 'NotLoaded' : 'Loaded',
+          message: loaded === undefined ? 'Nothing is served yet.' : 'Certificate and key match.',
+        }
+      : {
+          type: 'Loaded',
+          status: 'False',
+          reason: loaded === undefined ? 'Unusable' : 'Stale',
+          message: `${sentenceFor(problem)}; ${rest}.`,
+        }
+  if (loaded === undefined) return { conditions: [isLoaded] }
+  const { names, subject, issuer, fingerprint256, notBefore, notAfter } = loaded
+  const flaw = validityFlaw(loaded, session.deps.clock.wallMs())
+  const isValid: Finding = {
+    type: 'Valid',
+    status: flaw === undefined ? 'True' : 'False',
+    reason: flaw === undefined ? 'InTime' : 'OutOfTime',
+    message: flaw === undefined ? `It is valid until ${notAfter}.` : `It ${flaw}.`,
+  }
+  return {
+    conditions: [isLoaded, isValid],
+    more: { names, subject, issuer, fingerprint256, notBefore, notAfter },
   }
 }
 

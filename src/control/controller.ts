@@ -24,7 +24,7 @@ import {
   planRequest,
 } from './controller-apply.ts'
 import { commitAndPublish, prepareDefinition } from './controller-change.ts'
-import { baseFolderOf, policiesFolderOf, writtenAs } from './controller-definition.ts'
+import { baseFolderOf, policiesFolderOf, tlsPathsOf, writtenAs } from './controller-definition.ts'
 import type { ControllerDeps, StartOutcome } from './controller-deps.ts'
 import { reloadDefinition, startServing } from './controller-load.ts'
 import { type ChangeQueue, createChangeQueue } from './controller-queue.ts'
@@ -32,7 +32,7 @@ import { openSession, readBase, type Session } from './controller-session.ts'
 import { createStatusBook, gatewayAtDefaults, type StatusBook } from './controller-status.ts'
 import { explainRoute } from './explain-route.ts'
 import { toYaml } from './files/to-yaml.ts'
-import { watchConfig, watchPolicies } from './files/watch.ts'
+import { watchConfig, watchFiles, watchPolicies } from './files/watch.ts'
 import { compareResources, describeChange } from './plan.ts'
 import { indexReferences, objectOf } from './references.ts'
 import { assignmentsNow, upstreamStates, upstreamsOf } from './runtime-state.ts'
@@ -50,6 +50,7 @@ type Parts = {
   readonly book: StatusBook
   readonly startedAt: string
   policyWatch: { readonly folder: string; close(): void } | undefined
+  tlsWatch: { readonly paths: string; close(): void } | undefined
 }
 
 export async function createController(deps: ControllerDeps): Promise<Controller> {
@@ -60,6 +61,7 @@ export async function createController(deps: ControllerDeps): Promise<Controller
     book: createStatusBook(deps.clock),
     startedAt: new Date(deps.clock.wallMs()).toISOString(),
     policyWatch: undefined,
+    tlsWatch: undefined,
   }
   return { ...reading(parts), ...changing(parts), ...life(parts) }
 }
@@ -121,6 +123,7 @@ function changing(parts: Parts) {
         return await work()
       } finally {
         followPolicies(parts)
+        followCertificates(parts)
         await refreshStatus(parts)
       }
     })
@@ -147,6 +150,7 @@ function life(parts: Parts) {
       try {
         const outcome = await queue.run(() => startServing(session))
         followPolicies(parts)
+        followCertificates(parts)
         await refreshStatus(parts)
         return outcome
       } catch (thrown) {
@@ -164,6 +168,7 @@ function life(parts: Parts) {
       watch?.close()
       await queue.close()
       parts.policyWatch?.close()
+      parts.tlsWatch?.close()
     },
   }
 }
@@ -181,6 +186,19 @@ function followPolicies(parts: Parts): void {
   if (folder === undefined) return
   const watch = watchPolicies(folder, () => void reloadFiles(parts), clock)
   parts.policyWatch = { folder, close: () => watch.close() }
+}
+
+/** Watches the files of certificates, keys and authorities that are in use. */
+function followCertificates(parts: Parts): void {
+  const { session, tlsWatch } = parts
+  const list = tlsPathsOf(session.served?.resources ?? [], session.baseFolder)
+  const paths = list.join('\n')
+  if (paths === (tlsWatch?.paths ?? '')) return
+  tlsWatch?.close()
+  parts.tlsWatch = undefined
+  if (list.length === 0) return
+  const watch = watchFiles(list, () => void reloadFiles(parts), session.deps.clock)
+  parts.tlsWatch = { paths, close: () => watch.close() }
 }
 
 async function reloadFiles(parts: Parts): Promise<void> {

@@ -86,7 +86,7 @@ export class ActiveSnapshot {
       previous?.policies,
     )
     this.router = activateRouter(snapshot.router)
-    this.forwarding = forwardingOf(snapshot.gateway, cidrTable(snapshot.gateway.trustedProxies))
+    this.forwarding = forwardingOf(snapshot, cidrTable(snapshot.gateway.trustedProxies))
     this.upstreams = activateUpstreams(snapshot, services)
     const { members } = this.policies
     this.routes = snapshot.routes.map((entry) => ({

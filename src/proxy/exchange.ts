@@ -18,6 +18,7 @@ import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.ts'
 import { timeoutsOf } from './choose-upstream.ts'
 import {
   bodylessResponseDrops,
+  clientCertLine,
   forwardingLines,
   type Origin,
   originOf,
@@ -106,7 +107,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
   // What policies see
 
   get client() {
-    return { address: this.origin.clientAddress, port: this.inbound.peerPort }
+    const { peerPort: port, peerCertificate: certificate } = this.inbound
+    return { address: this.origin.clientAddress, port, certificate }
   }
 
   get route() {
@@ -307,9 +309,11 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     })
     const lease = credential?.type === 'lease' ? credential.lines.text : ''
     const edits = this.#requestEdits?.lines() ?? ''
+    const { isClientCertForwarded } = this.active.forwarding
+    const certificate = isClientCertForwarded ? clientCertLine(this.inbound) : ''
     return composeHead(
       {
-        text: `${head.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n${lines}${lease}${edits}`,
+        text: `${head.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n${lines}${certificate}${lease}${edits}`,
         source: head,
         drop: requestDropOf(this.origin),
         removed: this.#removedFromRequest(),

@@ -9,7 +9,7 @@ import { dropTable } from '../wire/http1/compose.ts'
 import { type FieldKey, fieldId, fieldKey } from '../wire/http1/fields.ts'
 import type { Head } from '../wire/http1/head.ts'
 import type { Inbound } from '../wire/inbound.ts'
-import type { GatewaySettings } from './snapshot.ts'
+import type { GatewaySettings, Snapshot } from './snapshot.ts'
 
 /** The name by which the gateway signs `Via`. */
 export const viaPseudonym = 'headgate'
@@ -36,6 +36,9 @@ const droppedFromRequests = [
   'x-forwarded-port',
 ] as const
 
+/** Whoever is no trusted proxy must not say these things of itself (RFC 9440 §4 for the last two). */
+const claimsAboutClient = ['forwarded', 'x-real-ip', 'client-cert', 'client-cert-chain'] as const
+
 /** By trust in the peer, then by whether its trace context passes on. */
 const requestDrops = {
   trusted: {
@@ -43,11 +46,10 @@ const requestDrops = {
     withoutTrace: dropTable([...droppedFromRequests, 'traceparent', 'tracestate']),
   },
   untrusted: {
-    withTrace: dropTable([...droppedFromRequests, 'forwarded', 'x-real-ip']),
+    withTrace: dropTable([...droppedFromRequests, ...claimsAboutClient]),
     withoutTrace: dropTable([
       ...droppedFromRequests,
-      'forwarded',
-      'x-real-ip',
+      ...claimsAboutClient,
       'traceparent',
       'tracestate',
     ]),
@@ -79,16 +81,25 @@ export type Forwarding = {
   /** Always removed from the client's request: we write it ourselves. */
   readonly removed: readonly FieldKey[]
   readonly acceptRequestId: GatewaySettings['requestIdAccept']
+  /** Upstreams learn the verified certificate of the client. */
+  readonly isClientCertForwarded: boolean
 }
 
-export function forwardingOf(settings: GatewaySettings, trustedProxies: CidrTable): Forwarding {
+const clientCertKeys = [fieldKey('client-cert'), fieldKey('client-cert-chain')]
+
+export function forwardingOf(
+  { gateway: settings, tls }: Pick<Snapshot, 'gateway' | 'tls'>,
+  trustedProxies: CidrTable,
+): Forwarding {
+  const isClientCertForwarded = tls?.clientCertificates.forward === 'ClientCert'
   const requestIdKey = fieldKey(settings.requestIdHeader)
   return {
     trustedProxies,
     hasTrustedProxies: settings.trustedProxies.length > 0,
     requestIdKey,
-    removed: [requestIdKey],
+    removed: isClientCertForwarded ? [requestIdKey, ...clientCertKeys] : [requestIdKey],
     acceptRequestId: settings.requestIdAccept,
+    isClientCertForwarded,
   }
 }
 
@@ -186,6 +197,11 @@ export function forwardingLines(
   const lines = hopLines(inbound, false, options.authority)
   inbound.forwardingMemo = { authority: options.authority, lines }
   return lines + own
+}
+
+/** The client's certificate as RFC 9440 §2.2 writes it; nothing when there is none. */
+export function clientCertLine({ peerCertificate }: Inbound): string {
+  return peerCertificate === undefined ? '' : `client-cert: :${peerCertificate.derBase64}:\r\n`
 }
 
 /** `Via` and the `X-Forwarded` fields. */

@@ -6,6 +6,7 @@
  * a file changes nothing.
  */
 import { type FSWatcher, watch } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { type ConfigFiles, readConfigFiles, stampOf } from './load.ts'
 import { readPolicyFolder } from './policy-folder.ts'
@@ -41,6 +42,20 @@ export function watchPolicies(
   clock: Clock,
 ): { close(): void } {
   return new Watcher(() => readPolicyFolder(folder), onChange, clock)
+}
+
+/** Calls `onChange` after each change of one of these files, such as a certificate that is renewed. */
+export function watchFiles(
+  paths: readonly string[],
+  onChange: () => void,
+  clock: Clock,
+): { close(): void } {
+  const read = (): Watched => {
+    const stamps = new Map(paths.map((path) => [path, stampOf(path)]))
+    const folders = new Set(paths.map((path) => dirname(path)))
+    return { stamps, folders, content: [...stamps].join('\n') }
+  }
+  return new Watcher(read, onChange, clock)
 }
 
 class Watcher {

@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../base/errors.ts'
 import type { Random } from '../../base/random.ts'
 import type { s } from '../../base/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { PeerCertificate } from '../../wire/tls/peer-certificate.ts'
 import type { AppEntry } from '../snapshot.ts'
 
 /**
@@ -195,6 +196,8 @@ export type ClientView = {
   /** Behind trusted proxies the address they report. */
   readonly address: string
   readonly port: number
+  /** That the client has proved to hold, verified; undefined for none. */
+  readonly certificate?: PeerCertificate | undefined
 }
 
 /** Values are `field-content` of RFC 9110 §5.5: one with CR, LF or NUL is refused by throwing. */

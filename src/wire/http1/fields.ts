@@ -31,6 +31,8 @@ export const knownFields = [
   'server',
   'content-type',
   'http2-settings',
+  'client-cert',
+  'client-cert-chain',
 ] as const
 
 export type KnownField = (typeof knownFields)[number]

@@ -58,7 +58,10 @@ export class SocketStream implements ByteStream {
     this.peerCertificate = options.peerCertificate
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#handler?.onBytes(bytes))
-    socket.on('end', () => this.#handler?.onEnd())
+    // After an error, such as an alert of TLS, the end is none that the peer meant: `close` tells of it.
+    socket.on('end', () => {
+      if (this.#error === undefined) this.#handler?.onEnd()
+    })
     socket.on('drain', () => this.#handler?.onDrain())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#error = error

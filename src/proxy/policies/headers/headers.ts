@@ -51,7 +51,7 @@ export const headers = definePolicy({
   name: 'headers',
   summary: 'Sets, adds and removes header fields of request and response.',
   description:
-    'First `remove`, then `set`, then `add`. Values may hold placeholders: `{app}`, `{consumer}`, `{client.address}`, `{client.port}`, `{request.id}`, `{request.method}`, `{request.scheme}`, `{request.host}`, `{request.path}`, `{request.header.NAME}`, `{request.query.NAME}` and `{route.name}`; write `{{` and `}}` for braces. A placeholder without a value is empty; characters that do not belong into a field are percent-encoded. A field whose value comes out empty is not sent. Fields of the connection and of framing, such as `Connection` and `Content-Length`, are the gateway’s own.',
+    'First `remove`, then `set`, then `add`. Values may hold placeholders: `{app}`, `{consumer}`, `{client.address}`, `{client.port}`, `{client.certificate.subject}` (also `.sans`, `.issuer`, `.fingerprint`), `{request.id}`, `{request.method}`, `{request.scheme}`, `{request.host}`, `{request.path}`, `{request.header.NAME}`, `{request.query.NAME}` and `{route.name}`; write `{{` and `}}` for braces. A placeholder without a value is empty; characters that do not belong into a field are percent-encoded. A field whose value comes out empty is not sent. Fields of the connection and of framing, such as `Connection` and `Content-Length`, are the gateway’s own.',
   phase: 'transform',
   config,
   examples: [
