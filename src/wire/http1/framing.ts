@@ -1,7 +1,7 @@
 /** Where a message body ends (RFC 9112 §6.3), and whether the connection lives on (§9.3). */
 import type { ErrorCode } from '../../base/errors.ts'
 import { badChunk, type ChunkSink, ChunkedTracker } from './chunked.ts'
-import { cachedFieldKey, type FieldKey, fieldId } from './fields.ts'
+import { cachedFieldKey, type FieldKey, fieldId, isNameAt } from './fields.ts'
 import type { Head } from './head.ts'
 
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
@@ -138,11 +138,26 @@ const keepAliveOnly: ConnectionOptions = Object.freeze({
   named: [],
 })
 
+const keepAliveText = Buffer.from('keep-alive')
+const closeText = Buffer.from('close')
+
+/** What `Connection` of this head says; worked out once per message. */
 export function connectionOptions(head: Head): ConnectionOptions {
-  if (!head.hasKnown(connectionId)) return noOptions
+  head.connectionOptions ??= readConnectionOptions(head)
+  return head.connectionOptions
+}
+
+function readConnectionOptions(head: Head): ConnectionOptions {
+  const index = head.indexOfKnown(connectionId)
+  if (index === -1) return noOptions
+  if (!head.isDuplicate(connectionId)) {
+    // Nearly every server sends one of these two; no string is made for them.
+    const start = head.valueStart(index)
+    const end = head.valueEnd(index)
+    if (isNameAt(head.bytes, start, end, keepAliveText)) return keepAliveOnly
+    if (isNameAt(head.bytes, start, end, closeText)) return closeOnly
+  }
   const value = (head.combinedValue('connection') ?? '').toLowerCase()
-  if (value === 'keep-alive') return keepAliveOnly
-  if (value === 'close') return closeOnly
   const options = value.split(',').map((option) => option.trim())
   return {
     isClose: options.includes('close'),

@@ -3,6 +3,7 @@
  * one is valid from its scan to the end of its exchange.
  */
 import { cachedFieldKey, type FieldKey, isNameAt, knownFieldCount } from './fields.ts'
+import type { ConnectionOptions } from './framing.ts'
 import { HostMemo } from './host.ts'
 
 const positionsPerField = 4
@@ -31,6 +32,8 @@ export class Head {
   reasonStart = 0
   reasonEnd = 0
 
+  /** What `Connection` says, once somebody has asked; see `framing.ts`. */
+  connectionOptions: ConnectionOptions | undefined
   /** The Host of this or an earlier message. */
   readonly hostMemo = new HostMemo()
   fieldCount = 0
@@ -59,6 +62,7 @@ export class Head {
     this.end = start
     this.fieldCount = 0
     this.duplicates = 0
+    this.connectionOptions = undefined
     this.#scan += indexRange
     if (this.#scan > scanMax) {
       this.#firstByKnownId.fill(0)
@@ -180,11 +184,21 @@ export class Head {
     return combined
   }
 
+  #isReasonOk(): boolean {
+    const { bytes, reasonStart, reasonEnd } = this
+    return (
+      reasonEnd - reasonStart === 2 &&
+      bytes[reasonStart] === 0x4f &&
+      bytes[reasonStart + 1] === 0x4b
+    )
+  }
+
   target(): string {
     return this.bytes.toString('latin1', this.targetStart, this.targetEnd)
   }
 
   reason(): string {
+    if (this.status === 200 && this.#isReasonOk()) return 'OK'
     return this.bytes.toString('latin1', this.reasonStart, this.reasonEnd)
   }
 }
