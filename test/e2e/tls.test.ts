@@ -18,6 +18,8 @@ import {
 } from '../support/certificates.ts'
 import { eventually, within } from '../support/eventually.ts'
 import { type Workbench, workbench } from '../support/headgate-process.ts'
+import { resourcesOfYaml } from '../support/resources.ts'
+import { stepsOf } from './support/document.ts'
 import { type Gateway, startGateway } from './support/gateway.ts'
 
 let files: CertificateFolder
@@ -108,6 +110,15 @@ routes:
 }
 
 const fromFile = { argv: ['-c', 'headgate.yaml'] }
+
+test('every configuration of the guide is valid', async () => {
+  const guide = new URL('../../docs/how-to/terminate-tls.md', import.meta.url)
+  const blocks = stepsOf(await readFile(guide, 'utf8')).flatMap((step) =>
+    step.type === 'yaml' ? [step.text] : [],
+  )
+  ok(blocks.length >= 4)
+  for (const text of blocks) ok(resourcesOfYaml(text).length >= 3)
+})
 
 test('TLS is served on its own port, and upstreams learn that it was https', async (t) => {
   const bench = await workbench(t)
