@@ -63,10 +63,10 @@ test('every exchange is one line, over a rotation, a reload and the end', async 
     (await seen()).every((count) => count > 50),
     'both files were written to',
   )
-  equal(
-    metricOf((await gateway.admin('GET', '/metrics')).text, 'headgate_access_log_lines_total'),
-    sent,
-  )
+  const metrics = (await gateway.admin('GET', '/metrics')).text
+  equal(metricOf(metrics, 'headgate_access_log_lines_total'), sent)
+  equal(metricOf(metrics, 'headgate_requests_total', /route="load"/), first.sent + 2)
+  equal(metricOf(metrics, 'headgate_upstream_requests_total', /version="v1"/), first.sent + 2)
 
   // The last requests of a process are in its log as well.
   const last = await startLoad({ url: gateway.url, requestsMax: 100 }).ended

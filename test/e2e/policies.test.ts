@@ -87,6 +87,9 @@ test('policies hold in real traffic on two workers', async (t) => {
   await t.test('ip-filter, fault and headers do what they say', () => checkOthers(gateway))
   await t.test('size-limit stops a streaming body', () => checkSizes(all))
   await t.test('a policy of your own loads again when its file changes', () => checkOwnPolicy(all))
+  await t.test('what was spent before those reloads stays spent', async () => {
+    equal((await burst(`${gateway.url}/bucket/?size=1`, 20)).allowed.length, 0)
+  })
   equal((await gateway.stop()).exitCode, 0)
 })
 

@@ -188,9 +188,20 @@ test('plan and apply agree, an export serves elsewhere, and any revision can com
   const issued = await call('POST', '/api/v1/apps/mobile:issueKey', ...repeated)
   expectStatus(issued, 200)
   equal((await call('POST', '/api/v1/apps/mobile:issueKey', ...repeated)).text, issued.text)
-  await expectAuditChain(call)
+  await expectKeyLetsIn(gateway, String(issued.body.key))
+  await expectAuditChain(call, ['first', 'second', 'third'])
   await gateway.stop()
 })
+
+/** The key that was shown once opens a route that asks for one. */
+async function expectKeyLetsIn(gateway: Gateway, key: string): Promise<void> {
+  const keyed = await gateway.admin('PUT', '/api/v1/routes/keyed', {
+    spec: { match: { path: '/keyed' }, respond: { status: 204 }, policies: ['api-key'] },
+  })
+  equal(keyed.status, 201, keyed.text)
+  equal((await fetch(`${gateway.url}/keyed`)).status, 401)
+  equal((await fetch(`${gateway.url}/keyed`, { headers: { 'x-api-key': key } })).status, 204)
+}
 
 function changesOf(changes: Json | undefined): string[] {
   return [...(changes ?? [])].map(({ action, key }) => `${action} ${key?.kind}/${key?.name}`)
@@ -223,7 +234,10 @@ async function expectSameElsewhere(
   await third.stop()
 }
 
-async function expectAuditChain(call: ReturnType<typeof client>): Promise<void> {
+async function expectAuditChain(
+  call: ReturnType<typeof client>,
+  notesExpected: readonly string[],
+): Promise<void> {
   const entries: Json[] = []
   let query = '?limit=4'
   while (query !== '') {
@@ -243,7 +257,7 @@ async function expectAuditChain(call: ReturnType<typeof client>): Promise<void> 
     equal(chainHash(String(before.hash), { sequence, at, actor, action, object, detail }), hash)
   }
   const notes = entries.map(({ detail }) => detail?.note).filter((note) => note !== undefined)
-  for (const note of ['first', 'second', 'third']) ok(notes.map(String).includes(note), note)
+  for (const note of notesExpected) ok(notes.map(String).includes(note), note)
 }
 
 /** Reads the event stream until `count` events have come. */
@@ -325,4 +339,30 @@ test('the event stream resumes after the last event seen, over a restart', async
     ['reset'],
   )
   await again.stop()
+})
+
+test('a process that is killed in the middle of changes has lost none that it had confirmed', async (t) => {
+  const bench = await workbench(t)
+  const gateway = await startGateway(bench, { workers: 1 })
+  const confirmed: string[] = []
+  const lanes = Array.from({ length: 4 }, async (_, lane) => {
+    for (let number = 0; ; number++) {
+      const name = `lane-${lane}-${number}`
+      const spec = { match: { path: `/${name}` }, respond: { status: 204 } }
+      const answer = await gateway.admin('PUT', `/api/v1/routes/${name}`, { spec })
+      if (answer.status !== 201) throw new Error(answer.text)
+      confirmed.push(name)
+      if (confirmed.length === 40) gateway.child.kill('SIGKILL')
+    }
+  })
+  await Promise.allSettled(lanes)
+  await gateway.ended
+  ok(confirmed.length >= 40)
+
+  const again = await startGateway(bench, { workers: 1, token: gateway.token })
+  for (const name of confirmed) equal((await fetch(`${again.url}/${name}`)).status, 204, name)
+  const revisions = await again.admin('GET', '/api/v1/revisions?limit=1')
+  ok(Number(revisions.body.items?.[0]?.number) >= confirmed.length)
+  await expectAuditChain(client(again), [])
+  equal((await again.stop()).exitCode, 0)
 })

@@ -179,6 +179,35 @@ test('a certificate is renewed under load without a failed request', async (t) =
   deepEqual(failures, [])
 })
 
+test('the port for TLS opens with the first certificate, and a taken one changes nothing', async (t) => {
+  const bench = await workbench(t)
+  await install(bench, shop)
+  const upstream = await echo(t)
+  const text = config(`http://127.0.0.1:${upstream}`)
+  await bench.write('headgate.yaml', text.replace(/certificates:\n.*\n/, ''))
+  const gateway = await startGateway(bench, fromFile)
+  ok(!gateway.servingAs.includes('TLS'))
+  const free = await echo(t, () => createServer())
+  await bench.write('headgate.yaml', text.replace('127.0.0.1:0', `127.0.0.1:${free}`))
+  await gateway.said(/refused, revision 1 keeps serving: .*another process listens there/)
+  equal((await fetch(`${gateway.url}/books`)).status, 200)
+  const port = await unusedPort()
+  await bench.write('headgate.yaml', text.replace('127.0.0.1:0', `127.0.0.1:${port}`))
+  await eventually(() => gateway.stderr().includes('1 created'), 'the certificate to be taken up')
+  equal((await get(port)).status, 200)
+  await bench.write('headgate.yaml', text.replace(/certificates:\n.*\n/, ''))
+  await eventually(() => gateway.stderr().includes('1 deleted'), 'the certificate to be gone')
+  ok((await get(port).catch((thrown) => thrown)) instanceof Error)
+})
+
+async function unusedPort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
 test('half of a renewal is not used: the pair before it serves on, and the status says so', async (t) => {
   const bench = await workbench(t)
   await install(bench, shop)
