@@ -31,11 +31,9 @@ export const gatewayTlsSchema = s
       }),
     clientCertificates: s
       .strictObject({
-        mode: s
-          .enum(['Off', 'Optional', 'Required'])
-          .meta({
-            description: '`Optional` takes clients without one; a bad one is refused anyway.',
-          }),
+        mode: s.enum(['Off', 'Optional', 'Required']).meta({
+          description: '`Optional` takes clients without one; a bad one is refused anyway.',
+        }),
         caFile: s
           .string()
           .min(1)

@@ -87,13 +87,10 @@ const requestIdSchema = s
 
 const clientTimeoutsSchema = s
   .strictObject({
-    handshake: s
-      .duration()
-      .optional()
-      .meta({
-        description: 'From the connection to the end of its TLS handshake.',
-        default: '10s',
-      }),
+    handshake: s.duration().optional().meta({
+      description: 'From the connection to the end of its TLS handshake.',
+      default: '10s',
+    }),
     head: s.duration().optional().meta({
       description: 'From the first byte of a request to the end of its head.',
       default: '10s',

@@ -110,7 +110,7 @@ test('deleting what others use is refused, and says who they are', () => {
 
 test('an unknown kind is refused with the one that was meant', () => {
   deepEqual(said([{ kind: 'Routes', name: 'a', spec: {} }]), [
-    'error config.bad_value: `kind` of Routes/a must be one of `Gateway`, `Upstream`, `Account`, `Route`, `PolicySet` or `App` (did you mean `Route`?)',
+    'error config.bad_value: `kind` of Routes/a must be one of `Gateway`, `Certificate`, `Upstream`, `Account`, `Route`, `PolicySet` or `App` (did you mean `Route`?)',
   ])
 })
 
