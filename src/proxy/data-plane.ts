@@ -2,6 +2,7 @@
  * The data plane of one worker: listener, connections, the snapshot in force, and the sweep that
  * enforces time limits. Serves from memory only; it never touches store, files or other services.
  */
+import type { Socket } from 'node:net'
 import type { LeaseTable } from '../accounts/lease-table.ts'
 import { KeyTable } from '../accounts/private-keys.ts'
 import type { Clock, Timer } from '../base/clock.ts'
@@ -9,13 +10,18 @@ import { assert, type ErrorCode, messageOf } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
-import { composeHead, dropNothing } from '../wire/http1/compose.ts'
+import { composeHead, dropNothing, type HeadParts } from '../wire/http1/compose.ts'
 import { HeadPool } from '../wire/http1/head.ts'
 import {
   ServerConnection,
   type ServerConnectionServices,
   type ServerConnectionSettings,
 } from '../wire/http1/server-connection.ts'
+import {
+  acceptHttp2,
+  type Http2Connection,
+  type Http2Services,
+} from '../wire/http2/server-session.ts'
 import type { Inbound, InboundListener } from '../wire/inbound.ts'
 import { type ByteStream, SocketStream } from '../wire/tcp/byte-stream.ts'
 import { connectStream } from '../wire/tcp/connect.ts'
@@ -60,12 +66,14 @@ export class DataPlane {
   readonly #services: DataPlaneServices
   readonly #proxyServices: ProxyServices
   readonly #connectionServices: ServerConnectionServices
-  readonly #connections = new Set<ServerConnection>()
+  readonly #http2Services: Http2Services
+  readonly #connections = new Set<ServerConnection | Http2Connection>()
   readonly #endpoints: EndpointDirectory
   readonly #sweepTimer: Timer
   readonly #tls: TlsFront
   /** The protocol that ALPN settles on picks the codec; TLS clients are offered these, in this order. */
   readonly #codecs: ReadonlyMap<string, (connection: SecureConnection) => void> = new Map([
+    ['h2', ({ socket }) => this.#serveHttp2(socket, { isEncrypted: true })],
     ['http/1.1', (connection) => this.#serveHttp1(connection)],
   ])
   #clientHeads = new HeadPool({ fieldCountMax: 100, idleMax: idleHeadsMax })
@@ -107,6 +115,7 @@ export class DataPlane {
       },
     })
     this.#connectionServices = this.#makeConnectionServices()
+    this.#http2Services = this.#makeHttp2Services()
     this.#tls = this.#makeTlsFront()
     this.#sweepTimer = clock.every(sweepPeriodMs, () => this.#sweep())
   }
@@ -233,6 +242,33 @@ export class DataPlane {
       onRequest: (inbound) => this.#onRequest(inbound),
       onRefused: (code) => this.#refusalOf(code),
       onClosed: (connection) => this.#onClosed(connection),
+      onHttp2Preface: (socket, connection) => {
+        this.#connections.delete(connection)
+        this.#connections.add(acceptHttp2(socket, this.#http2Services, { isEncrypted: false }))
+        this.#services.metrics.count('http2SessionsOpened')
+      },
+    }
+  }
+
+  #serveHttp2(socket: Socket, options: { readonly isEncrypted: boolean }): void {
+    const { metrics } = this.#services
+    metrics.count('connectionsAccepted')
+    metrics.count('http2SessionsOpened')
+    this.#connections.add(acceptHttp2(socket, this.#http2Services, options))
+    metrics.setOpenConnections(this.#connections.size)
+  }
+
+  #makeHttp2Services(): Http2Services {
+    const { metrics } = this.#services
+    return {
+      heads: () => this.#clientHeads,
+      settings: () => this.#requiredSettings(),
+      coarseNow: () => this.#coarseNowMs,
+      onRequest: (inbound) => this.#onRequest(inbound),
+      onHttp2Refused: (code) => this.#refusalParts(code),
+      onHttp2Misused: (code) => metrics.countRefused(code),
+      onHttp2Stream: () => metrics.count('http2StreamsOpened'),
+      onHttp2Closed: (connection) => this.#onClosed(connection),
     }
   }
 
@@ -250,15 +286,20 @@ export class DataPlane {
 
   /** The whole answer to a message that broke the rules before there was an exchange. */
   #refusalOf(code: ErrorCode): Buffer {
+    const { parts, body } = this.#refusalParts(code)
+    return composeHead({ ...parts, text: `${parts.text}connection: close\r\n` }, body)
+  }
+
+  #refusalParts(code: ErrorCode): { readonly parts: HeadParts; readonly body: Buffer } {
     this.#services.metrics.countRefused(code)
     const answer = problemAnswer(code, { requestId: this.#proxyServices.ids.requestId() })
     let text = statusLine(answer.status)
     for (const [name, value] of answer.fields) text += `${name}: ${value}\r\n`
-    text += `date: ${this.#httpDate}\r\ncontent-length: ${answer.body.length}\r\nconnection: close\r\n`
-    return composeHead({ text, source: undefined, drop: dropNothing, removed: [] }, answer.body)
+    text += `date: ${this.#httpDate}\r\ncontent-length: ${answer.body.length}\r\n`
+    return { parts: { text, source: undefined, drop: dropNothing, removed: [] }, body: answer.body }
   }
 
-  #onClosed(connection: ServerConnection): void {
+  #onClosed(connection: ServerConnection | Http2Connection): void {
     this.#connections.delete(connection)
     this.#services.metrics.setOpenConnections(this.#connections.size)
     this.#noteIfEmpty()

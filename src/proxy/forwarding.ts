@@ -213,5 +213,6 @@ function hopLines(inbound: Inbound, isTrusted: boolean, authority: string): stri
   const proto = (isTrusted ? head.knownValue(forwardedProtoId) : undefined) ?? inbound.scheme
   const host = (isTrusted ? head.knownValue(forwardedHostId) : undefined) ?? authority
   const forwardedHost = host === '' ? '' : `x-forwarded-host: ${host}\r\n`
-  return `via: ${via}1.${head.minorVersion} ${viaPseudonym}\r\nx-forwarded-for: ${forwardedFor}${peerAddress}\r\nx-forwarded-proto: ${proto}\r\n${forwardedHost}`
+  const version = inbound.viaVersion ?? `1.${head.minorVersion}`
+  return `via: ${via}${version} ${viaPseudonym}\r\nx-forwarded-for: ${forwardedFor}${peerAddress}\r\nx-forwarded-proto: ${proto}\r\n${forwardedHost}`
 }

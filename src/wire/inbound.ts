@@ -14,6 +14,8 @@ export type Inbound = {
   /** Of the other end of the connection, which may be a proxy. */
   readonly peerAddress: string
   readonly peerPort: number
+  /** The version that `Via` names (RFC 9110 §7.6.3) where it is not that of the head. */
+  readonly viaVersion?: '2.0'
   /** Of the TLS client, verified; undefined for none. */
   readonly peerCertificate?: PeerCertificate | undefined
   readonly bodyFraming: BodyFraming

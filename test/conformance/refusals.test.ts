@@ -170,12 +170,7 @@ const refused: readonly Refused[] = [
     'wire.bad_target',
   ],
   ['CONNECT', `CONNECT a.example:443 HTTP/1.1\r\n${host}\r\n`, 405, 'wire.connect_refused'],
-  [
-    'HTTP/2 by prior knowledge',
-    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
-    505,
-    'wire.unsupported_version',
-  ],
+  ['HTTP/2 in the form of HTTP/1.1', 'GET / HTTP/2.0\r\n\r\n', 505, 'wire.unsupported_version'],
   ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400, 'wire.bad_method'],
   ['no HTTP at all', '\0\0\0\0', 400, 'wire.bad_method'],
   [

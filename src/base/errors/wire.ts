@@ -7,6 +7,9 @@ function refused(title: string, todo: string, status = 400) {
 const strict =
   'The message breaks RFC 9112; such messages are refused, never repaired. Correct the client.'
 
+const calmDown =
+  'The connection was closed to protect the gateway. Open another one, and send less of these.'
+
 /** Messages from clients that are refused on the wire; the connection is closed after the answer. */
 export const wireErrors = {
   'wire.bad_request_line': refused('Request line is not valid', strict),
@@ -51,4 +54,9 @@ export const wireErrors = {
     'Send the body without long pauses.',
     408,
   ),
+  'wire.http2_violation': refused('HTTP/2 frames break RFC 9113', 'Correct the client.'),
+  'wire.http2_reset_flood': refused('Too many streams were reset', calmDown),
+  'wire.http2_settings_flood': refused('Too many SETTINGS frames', calmDown),
+  'wire.http2_ping_flood': refused('Too many PING frames', calmDown),
+  'wire.http2_frame_flood': refused('Too many empty or invalid frames', calmDown),
 } as const satisfies Record<string, ErrorDefinition>

@@ -33,7 +33,7 @@ function parse(text: string): Map<string, Sample> {
   let metric = ''
   let type = ''
   for (const line of text.slice(0, -'# EOF\n'.length).split('\n').slice(0, -1)) {
-    const typeLine = /^# TYPE ([a-z_]+) (counter|gauge|histogram|info)$/.exec(line)
+    const typeLine = /^# TYPE ([a-z0-9_]+) (counter|gauge|histogram|info)$/.exec(line)
     if (typeLine !== null) {
       metric = typeLine[1] ?? ''
       type = typeLine[2] ?? ''
@@ -46,7 +46,9 @@ function parse(text: string): Map<string, Sample> {
       continue
     }
     const label = '[a-z_]+="(?:[^"\\\\\\n]|\\\\[\\\\"n])*"'
-    const sample = new RegExp(`^([a-z_]+)(?:\\{(?:${label}(?:,${label})*)\\})? (\\S+)$`).exec(line)
+    const sample = new RegExp(`^([a-z0-9_]+)(?:\\{(?:${label}(?:,${label})*)\\})? (\\S+)$`).exec(
+      line,
+    )
     ok(sample !== null, `not a sample: ${line}`)
     const suffixes = {
       counter: ['_total'],

@@ -35,6 +35,14 @@ export const workerCounters = {
     metric: 'tls_sessions_resumed',
     help: 'TLS handshakes with clients that resumed a session.',
   },
+  http2SessionsOpened: {
+    metric: 'client_http2_sessions',
+    help: 'Client connections that speak HTTP/2.',
+  },
+  http2StreamsOpened: {
+    metric: 'client_http2_streams',
+    help: 'Streams that clients opened on HTTP/2 connections.',
+  },
   retries: { metric: 'upstream_retries', help: 'Attempts after the first.' },
   policyFailures: {
     metric: 'policy_failures',

@@ -55,6 +55,13 @@ export class ChunkedTracker {
   #extensionBytes = 0
   #extensionBytesTotal = 0
   #trailerBytes = 0
+  readonly #isKeepingTrailers: boolean
+  /** The trailer section as received, each line with CRLF, when it was asked for. */
+  trailerText = ''
+
+  constructor(options: { readonly isKeepingTrailers: boolean } = { isKeepingTrailers: false }) {
+    this.#isKeepingTrailers = options.isKeepingTrailers
+  }
 
   get isDone(): boolean {
     return this.#state === state.done
@@ -146,6 +153,7 @@ export class ChunkedTracker {
 
   #stepTrailer(byte: number): number {
     if (++this.#trailerBytes > chunkedLimits.trailerBytesMax) return trailersTooLarge
+    if (this.#isKeepingTrailers) this.trailerText += String.fromCharCode(byte)
     switch (this.#state) {
       case state.trailerLine:
         if (byte === CR) this.#state = state.finalLf

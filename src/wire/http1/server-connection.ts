@@ -2,6 +2,7 @@
  * The client's side of HTTP/1.1 (RFC 9112): reads requests from a byte stream, one exchange at a
  * time, and writes the responses. Pipelined requests wait unread in the kernel while one is served.
  */
+import type { Socket } from 'node:net'
 import { assert, type ErrorCode } from '../../base/errors.ts'
 import type { ForwardingMemo, Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
 import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
@@ -41,6 +42,8 @@ export type ServerConnectionServices = {
   /** A message was refused before there was an exchange; returns the whole answer to send. */
   onRefused(code: ErrorCode, connection: ServerConnection): Buffer
   onClosed(connection: ServerConnection): void
+  /** The client speaks HTTP/2 on this connection, which is no longer ours. */
+  onHttp2Preface?(socket: Socket, connection: ServerConnection): void
 }
 
 const transferEncodingId = fieldId('transfer-encoding')
@@ -55,6 +58,8 @@ function withoutTransferEncoding(drop: DropTable): DropTable {
 /** `discarding`: the response is out, the rest of the request body is read and thrown away. */
 type Phase = 'head' | 'exchange' | 'discarding' | 'lingering' | 'closed'
 
+/** As much of the preface as the scan needs to see another version. */
+const prefaceStart = Buffer.from('PRI * HTTP/2', 'latin1')
 const lingerMs = 2_000
 const lingerBytesMax = 1_048_576
 const discardBytesMax = 1_048_576
@@ -273,6 +278,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     const refusal =
       result < 0 ? refusalOf(result) : (frameRequest(head, this.#body) ?? hostProblem(head))
     if (refusal !== undefined) {
+      if (refusal === 'wire.unsupported_version' && this.#handOver(bytes)) return false
       this.#refuse(refusal)
       return false
     }
@@ -280,6 +286,23 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     // Only a connection that is read shows that the client has gone.
     if (this.#pending === undefined) this.#resumeStream()
     this.#beginExchange(head, limits.requestsPerConnectionMax)
+    return true
+  }
+
+  /**
+   * Only a head that was refused is compared with the preface of HTTP/2 (RFC 9113 §3.4), so that
+   * HTTP/1.1 pays nothing for it. False when it is something else.
+   */
+  #handOver(bytes: Buffer): boolean {
+    const { onHttp2Preface } = this.#services
+    const isPreface = bytes.subarray(0, prefaceStart.length).equals(prefaceStart)
+    if (onHttp2Preface === undefined || this.#requestCount > 0 || !isPreface) return false
+    const socket = this.#stream.takeSocket?.(bytes)
+    if (socket === undefined) return false
+    this.#phase = 'closed'
+    this.#pending = undefined
+    this.#releaseHead()
+    onHttp2Preface(socket, this)
     return true
   }
 

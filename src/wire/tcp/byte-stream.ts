@@ -35,6 +35,12 @@ export type ByteStream = {
   reset(): void
   pause(): void
   resume(): void
+  /**
+   * Gives the socket away, with bytes that were received and not used, to a codec that works on
+   * sockets. Nothing may be called here after it.
+   * Left out by streams that are no sockets.
+   */
+  takeSocket?(received: Buffer): Socket
 }
 
 /** A `ByteStream` over a socket of `node:net` or `node:tls`. */
@@ -102,6 +108,15 @@ export class SocketStream implements ByteStream {
 
   resume(): void {
     this.#socket.resume()
+  }
+
+  takeSocket(received: Buffer): Socket {
+    const socket = this.#socket
+    this.#handler = undefined
+    socket.removeAllListeners('data')
+    socket.pause()
+    socket.unshift(received)
+    return socket
   }
 }
 

@@ -110,6 +110,7 @@ class HandleStream implements ByteStream {
   #isDestroyed = false
   #isReading = false
   #isReadEnded = false
+  #isTaken = false
   /** Why nothing can be sent any more, while there may still be something to read. */
   #writeFailure: string | undefined
   #error: NodeJS.ErrnoException | undefined
@@ -142,6 +143,8 @@ class HandleStream implements ByteStream {
 
   #onRead(): void {
     const count = this.#binding.streamBaseState[this.#binding.kReadBytesOrError] ?? 0
+    // Who took the socket reads the bytes before us, and leaves us the end.
+    if (this.#isTaken && count < 0) this.#socket.destroy()
     if (this.#isDestroyed || count === 0) return
     if (count > 0) {
       const bytes = Buffer.allocUnsafe(count)
@@ -259,5 +262,14 @@ class HandleStream implements ByteStream {
     if (this.#isReading || this.#isDestroyed) return
     this.#isReading = true
     this.#handle.readStart()
+  }
+
+  takeSocket(received: Buffer): Socket {
+    this.pause()
+    this.#isTaken = true
+    this.#isDestroyed = true
+    this.#handler = undefined
+    this.#socket.unshift(received)
+    return this.#socket
   }
 }
