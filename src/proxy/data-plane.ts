@@ -2,7 +2,6 @@
  * The data plane of one worker: listener, connections, the snapshot in force, and the sweep that
  * enforces time limits. Serves from memory only; it never touches store, files or other services.
  */
-import type { Socket } from 'node:net'
 import type { LeaseTable } from '../accounts/lease-table.ts'
 import { KeyTable } from '../accounts/private-keys.ts'
 import type { Clock, Timer } from '../base/clock.ts'
@@ -73,7 +72,7 @@ export class DataPlane {
   readonly #tls: TlsFront
   /** The protocol that ALPN settles on picks the codec; TLS clients are offered these, in this order. */
   readonly #codecs: ReadonlyMap<string, (connection: SecureConnection) => void> = new Map([
-    ['h2', ({ socket }) => this.#serveHttp2(socket, { isEncrypted: true })],
+    ['h2', (connection) => this.#serveHttp2(connection)],
     ['http/1.1', (connection) => this.#serveHttp1(connection)],
   ])
   #clientHeads = new HeadPool({ fieldCountMax: 100, idleMax: idleHeadsMax })
@@ -250,11 +249,13 @@ export class DataPlane {
     }
   }
 
-  #serveHttp2(socket: Socket, options: { readonly isEncrypted: boolean }): void {
+  #serveHttp2({ socket, peerCertificate }: SecureConnection): void {
     const { metrics } = this.#services
     metrics.count('connectionsAccepted')
     metrics.count('http2SessionsOpened')
-    this.#connections.add(acceptHttp2(socket, this.#http2Services, options))
+    this.#connections.add(
+      acceptHttp2(socket, this.#http2Services, { isEncrypted: true, peerCertificate }),
+    )
     metrics.setOpenConnections(this.#connections.size)
   }
 

@@ -18,6 +18,7 @@ import { hostProblem } from '../http1/host.ts'
 import { type HeadLimits, refusalOf, scanRequestHead } from '../http1/scan.ts'
 import type { ForwardingMemo, Inbound, InboundListener } from '../inbound.ts'
 import { withoutMapping } from '../tcp/byte-stream.ts'
+import type { PeerCertificate } from '../tls/peer-certificate.ts'
 import { requestText, responseFields } from './fields.ts'
 import { type Flood, FloodGuard, http2Limits } from './limits.ts'
 import { Http2ServerStream, type StreamOwner } from './server-stream.ts'
@@ -42,6 +43,12 @@ export type Http2Services = {
   onHttp2Closed(connection: Http2Connection): void
 }
 
+export type Http2Options = {
+  readonly isEncrypted: boolean
+  /** Of the TLS client, verified. */
+  readonly peerCertificate?: PeerCertificate | undefined
+}
+
 /** How long clients have to read that we are leaving before new streams are refused. */
 const goAwayNoticeMs = 250
 const streamIdMax = 2 ** 31 - 1
@@ -50,7 +57,7 @@ const streamIdMax = 2 ** 31 - 1
 export function acceptHttp2(
   socket: Socket,
   services: Http2Services,
-  options: { readonly isEncrypted: boolean },
+  options: Http2Options,
 ): Http2Connection {
   return new Http2Connection(socket, services, options)
 }
@@ -59,6 +66,7 @@ export class Http2Connection implements StreamOwner {
   readonly scheme: 'http' | 'https'
   readonly peerAddress: string
   readonly peerPort: number
+  readonly peerCertificate: PeerCertificate | undefined
   forwardingMemo?: ForwardingMemo
   readonly #services: Http2Services
   readonly #session: ServerHttp2Session
@@ -72,11 +80,16 @@ export class Http2Connection implements StreamOwner {
   #isClosed = false
   #isMisused = false
 
-  constructor(socket: Socket, services: Http2Services, { isEncrypted }: { isEncrypted: boolean }) {
+  constructor(
+    socket: Socket,
+    services: Http2Services,
+    { isEncrypted, peerCertificate }: Http2Options,
+  ) {
     this.#services = services
     this.scheme = isEncrypted ? 'https' : 'http'
     this.peerAddress = withoutMapping(socket.remoteAddress ?? '')
     this.peerPort = socket.remotePort ?? 0
+    this.peerCertificate = peerCertificate
     this.#idleSinceMs = services.coarseNow()
     this.#guard = new FloodGuard(this.#idleSinceMs)
     socket.setNoDelay(true)

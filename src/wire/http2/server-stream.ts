@@ -10,6 +10,7 @@ import type { HeadParts } from '../http1/compose.ts'
 import type { BodyFraming, BodyTracker } from '../http1/framing.ts'
 import type { Head } from '../http1/head.ts'
 import type { ForwardingMemo, Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
+import type { PeerCertificate } from '../tls/peer-certificate.ts'
 import { chunkOf, lastChunkOf } from './chunks.ts'
 import { type RawFields, responseFields, trailerFields, trailerLines } from './fields.ts'
 
@@ -18,6 +19,7 @@ export type StreamOwner = {
   readonly scheme: 'http' | 'https'
   readonly peerAddress: string
   readonly peerPort: number
+  readonly peerCertificate: PeerCertificate | undefined
   forwardingMemo?: ForwardingMemo
   coarseNow(): number
   /** Time in which the client must send more of a body, or take more of a response. */
@@ -84,6 +86,10 @@ export class Http2ServerStream implements Inbound {
 
   get peerPort(): number {
     return this.#owner.peerPort
+  }
+
+  get peerCertificate(): PeerCertificate | undefined {
+    return this.#owner.peerCertificate
   }
 
   get forwardingMemo(): ForwardingMemo | undefined {
