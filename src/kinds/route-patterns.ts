@@ -95,19 +95,3 @@ function hasFixedHost(parts: readonly TemplatePart[]): boolean {
   const head = typeof parts[0] === 'string' ? parts[0] : ''
   return /^(?:https?:)?\/\/[^/?#\\]+[/?#]|^\/(?![/\\])/i.test(head)
 }
-
-/** Fields that frame a message or belong to one connection (RFC 9110 §7.6.1, RFC 9112 §6). */
-const framingFields: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
-export function isFramingField(name: string): boolean {
-  return framingFields.has(name.toLowerCase())
-}

@@ -1,3 +1,4 @@
+import { isFramingField } from '../base/framing-fields.ts'
 import { s } from '../base/schema.ts'
 import { issueOf } from '../base/schema-check.ts'
 import { defineKind, type Path, type Reference, type SpecWarning } from './define-kind.ts'
@@ -9,7 +10,7 @@ import {
   policyShortForms,
   shortenPolicies,
 } from './policy-list.ts'
-import { isFramingField, pathPatternProblem, templateProblem } from './route-patterns.ts'
+import { pathPatternProblem, templateProblem } from './route-patterns.ts'
 import { timeoutsSchema } from './timeouts.ts'
 
 const valueText = s.string({ error: 'must be text: put it in quotes' }).max(1_024)

@@ -1,21 +1,6 @@
 /** Which field lines a policy may write, and what their values may hold. */
+import { isFramingField } from '../../base/framing-fields.ts'
 import { s } from '../../base/schema.ts'
-
-/**
- * Fields that belong to one connection or frame the message. The gateway writes them itself:
- * a policy that could, could make two readers disagree on where a message ends
- * (RFC 9110 §7.6.1, RFC 9112 §6.1 and §11.2).
- */
-export const connectionFields: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
 
 const namePattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const forbiddenInValue = /[^\t\x20-\x7e\x80-\xff]/
@@ -23,7 +8,7 @@ const notPrintableAscii = /[^\x20-\x7e]/
 
 /** Whether a policy may write a field of this name, in any case of letters. */
 export function isWritableField(name: string): boolean {
-  return namePattern.test(name) && !connectionFields.has(name.toLowerCase())
+  return namePattern.test(name) && !isFramingField(name)
 }
 
 /** Whether the text may stand as a field value: no CR, LF, NUL or other control (RFC 9110 §5.5). */

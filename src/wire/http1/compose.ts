@@ -3,6 +3,7 @@
  * in runs, then the first bytes of the body, all in one buffer for one write.
  */
 import { HeadgateError } from '../../base/errors.ts'
+import { isFramingField } from '../../base/framing-fields.ts'
 import { fieldValueBytes, tokenLower } from './characters.ts'
 import {
   cachedFieldKey,
@@ -42,7 +43,7 @@ export class FieldEditList {
   }
 
   remove(name: string): void {
-    if (ownFields.has(name)) requireValidField(name, '')
+    if (isOwnField(name)) requireValidField(name, '')
     this.removed.push(cachedFieldKey(name))
     for (let index = this.#added.length - 1; index >= 0; index--) {
       if (this.#added[index]?.[0] === name) this.#added.splice(index, 1)
@@ -66,22 +67,14 @@ export class FieldEditList {
   }
 }
 
-/** Fields that say where a message ends or belong to one connection; the codec alone writes them. */
-const ownFields = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+/** The proxy writes these itself. */
+function isOwnField(name: string): boolean {
+  return name === 'host' || isFramingField(name)
+}
 
 /** Nothing that could end a line or a name early, or the message itself, may get into a head. */
 function requireValidField(name: string, value: string): void {
-  let isValid = name !== '' && !ownFields.has(name)
+  let isValid = name !== '' && !isOwnField(name)
   for (let index = 0; index < name.length; index++) {
     if (tokenLower[name.charCodeAt(index)] !== name.charCodeAt(index)) isValid = false
   }

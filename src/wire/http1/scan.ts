@@ -81,20 +81,14 @@ export function scanRequestHead(
   }
   head.reset(bytes, position)
   const lineEnd = scanRequestLine(head, bytes, position, end, limits)
-  if (lineEnd < 0)
-    return lineEnd === incomplete ? tooLargeOr(incomplete, start, end, limits) : lineEnd
-  const result = scanFields(head, bytes, lineEnd, end)
-  if (result === incomplete) return tooLargeOr(incomplete, start, end, limits)
-  return result > 0 && result - start > limits.headBytesMax ? refuse('wire.head_too_large') : result
+  const result = lineEnd < 0 ? lineEnd : scanFields(head, bytes, lineEnd, end)
+  return withinSize(result, (result > 0 ? result : end) - start, limits)
 }
 
-function tooLargeOr(
-  result: ScanResult,
-  start: number,
-  end: number,
-  limits: HeadLimits,
-): ScanResult {
-  return end - start > limits.headBytesMax ? refuse('wire.head_too_large') : result
+/** A head that is too large is refused, whether its end has arrived or not. */
+function withinSize(result: ScanResult, headBytes: number, limits: HeadLimits): ScanResult {
+  const isHead = result > 0 || result === incomplete
+  return isHead && headBytes > limits.headBytesMax ? refuse('wire.head_too_large') : result
 }
 
 function scanRequestLine(
@@ -159,11 +153,8 @@ export function scanResponseHead(
 ): ScanResult {
   head.reset(bytes, start)
   const lineEnd = scanStatusLine(head, bytes, start, end)
-  if (lineEnd < 0)
-    return lineEnd === incomplete ? tooLargeOr(incomplete, start, end, limits) : lineEnd
-  const result = scanFields(head, bytes, lineEnd, end)
-  if (result === incomplete) return tooLargeOr(incomplete, start, end, limits)
-  return result > 0 && result - start > limits.headBytesMax ? refuse('wire.head_too_large') : result
+  const result = lineEnd < 0 ? lineEnd : scanFields(head, bytes, lineEnd, end)
+  return withinSize(result, (result > 0 ? result : end) - start, limits)
 }
 
 function scanStatusLine(head: Head, bytes: Buffer, start: number, end: number): ScanResult {

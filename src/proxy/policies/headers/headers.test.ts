@@ -1,8 +1,9 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { framingFields } from '../../../base/framing-fields.ts'
 import type { FieldLine } from '../define-policy.ts'
-import { connectionFields, isFieldValue } from '../field-rules.ts'
+import { isFieldValue } from '../field-rules.ts'
 import { ask, configProblems, createPolicy } from '../test-context.ts'
 import { type TestRequest, testExchange, testResponse } from '../test-exchange.ts'
 import { headers } from './headers.ts'
@@ -84,7 +85,7 @@ test('response edits are recorded when the response comes, also for one this pol
 })
 
 test('fields of the connection and of framing are refused everywhere, Host in requests', () => {
-  for (const name of [...connectionFields, 'Content-Length', 'TRANSFER-ENCODING']) {
+  for (const name of [...framingFields, 'Content-Length', 'TRANSFER-ENCODING']) {
     for (const edits of [{ set: { [name]: 'x' } }, { add: { [name]: 'x' } }, { remove: [name] }]) {
       equal(configProblems(headers, { request: edits }).length, 1, name)
       equal(configProblems(headers, { response: edits }).length, 1, name)
