@@ -50,7 +50,7 @@ async function open(
   const { log } = options
   const store = await openStore(options)
   opened.push({ name: 'store', close: () => store.close() })
-  const ownerToken = await ownerTokenOf(options, store)
+  await guardAdmin(options, store)
 
   const memory = ledgerMemory(ledgerRowsDefault, random)
   const telemetry = startTelemetry({
@@ -97,6 +97,7 @@ async function open(
 
   const admin = await openAdmin(options, { controller, store, telemetry, version })
   opened.push({ name: 'admin API', close: () => admin.close() })
+  const ownerToken = await makeOwnerToken(options, store)
   return {
     listenUrl: `http://${formatHostPort({ ...options.listen, port: supervisor.port })}`,
     get tlsUrl() {
@@ -130,12 +131,22 @@ async function openStore({ dataDir }: GatewayOptions): Promise<Store> {
   return openSqliteStore(join(dataDir, storeFile), { clock, random: systemRandom() })
 }
 
-/** The owner token when it was just made; undefined when it is known already. */
-async function ownerTokenOf(options: GatewayOptions, store: Store): Promise<string | undefined> {
-  const random = systemRandom()
+/** Before anything listens: the admin API must not be open, and a token that was given counts. */
+async function guardAdmin(options: GatewayOptions, store: Store): Promise<void> {
   requireGuardedAdmin(options, (await store.getValue('admin.tokens')) !== undefined)
+  const given = options.ownerToken
+  if (given !== undefined) await ensureOwnerToken({ store, random: systemRandom(), given })
+}
+
+/**
+ * The owner token when it was just made; undefined when it is known already. Made last: a start
+ * that fails never shows it, and what is stored but was never shown would lock its owner out.
+ */
+async function makeOwnerToken(options: GatewayOptions, store: Store): Promise<string | undefined> {
+  const random = systemRandom()
   if (options.newOwnerToken) return (await renewOwnerToken({ store, random })).token
-  return (await ensureOwnerToken({ store, random, given: options.ownerToken })).token
+  if (options.ownerToken !== undefined) return undefined
+  return (await ensureOwnerToken({ store, random })).token
 }
 
 /** Reachable from outside, the API needs a token that somebody already holds. */
