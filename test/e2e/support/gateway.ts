@@ -1,5 +1,6 @@
 /** A running gateway, as somebody sees it who started it on a free port. */
 import { match } from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
 import type { Ended, HeadgateProcess, Workbench } from '../../support/headgate-process.ts'
 
 export type Gateway = HeadgateProcess & {
@@ -57,6 +58,8 @@ export async function startGateway(
     env,
   )
   const [, url = '', adminUrl = '', servingAs = ''] = await process.said(servingLine)
+  // The token was written first, but the two pipes may be read in either order.
+  await setImmediate()
   const token = knownToken ?? /owner token \(shown once\): (\S+)/.exec(process.stderr())?.[1] ?? ''
   return {
     ...process,
