@@ -290,7 +290,7 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
   /** Refuses the request when its body is too large, declared or counted. */
   isBodyTooLarge(bytes: number): boolean {
     if (bytes <= this.bodyBytesMax) return false
-    this.refuse('client.body_too_large', { detail: { bytesMax: this.bodyBytesMax } })
+    this.refuse('client.body_too_large', { detail: { limitBytes: this.bodyBytesMax } })
     return true
   }
 

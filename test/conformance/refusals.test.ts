@@ -426,6 +426,7 @@ test('a declared body that is too large is refused before the upstream is asked'
   const response = await client.send(`${post}Content-Length: 11\r\n\r\n`).response()
   equal(response.status, 413)
   equal(response.field('headgate-error'), 'client.body_too_large')
+  equal(JSON.parse(response.text).limitBytes, 10)
   equal(upstream.connections.length, 0)
   // The rest is small: it is read, and the connection serves on.
   client.send(`01234567890${post}Content-Length: 10\r\n\r\n0123456789`)
