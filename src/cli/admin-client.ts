@@ -119,7 +119,10 @@ function errorOf(status: number, text: string, input: ServerInput): HeadgateErro
   const todo =
     code === 'admin.unauthenticated' && input.token === undefined
       ? 'set HEADGATE_TOKEN to the owner token; `headgate run --new-owner-token` makes another'
-      : problem.todo
+      : code === 'admin.invalid_request' && problem.errors !== undefined
+        ? // The gateway's own words point at members of the answer, which is not shown here.
+          'correct what stands above and run the command again'
+        : problem.todo
   return new HeadgateError(code, {
     message,
     detail: {

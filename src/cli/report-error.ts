@@ -55,8 +55,8 @@ export function reportError(thrown: unknown, terminal: Terminal, called: string)
   // A single one is the message already.
   const problems = (detail.problems ?? []).length > 1 ? (detail.problems ?? []) : []
   for (const problem of problems) terminal.warn(`  ${problemLine(problem)}`)
-  if (detail.patch !== undefined)
-    terminal.warn(`${paint.dim('# patch')}\n${detail.patch.trimEnd()}`)
+  // Empty when there is only something to take out of the files, which the message names.
+  if (detail.patch) terminal.warn(`${paint.dim('# patch')}\n${detail.patch.trimEnd()}`)
   terminal.warn(`try: ${detail.todo ?? todoFor(detail.problems) ?? thrown.definition.todo}`)
   return exitCodeOf(thrown.code)
 }

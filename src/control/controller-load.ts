@@ -146,7 +146,7 @@ function checkMode(base: Base): void {
   const shown = others.slice(0, 3).map(objectOf).join(', ')
   const more = others.length > 3 ? ` and ${others.length - 3} more` : ''
   throw new HeadgateError('run.mode_conflict', {
-    message: `The data folder holds ${others.length} definitions made in store mode (${shown}${more}), and files would replace them. Use another folder with \`--data\`; or start without a file, save them with \`headgate export\`, and use that file with a new folder.`,
+    message: `The data folder holds ${others.length} ${others.length === 1 ? 'definition' : 'definitions'} made in store mode (${shown}${more}), and files would replace them. Use another folder with \`--data\`; or start without a file, save them with \`headgate export\`, and use that file with a new folder.`,
     detail: { objects: others.slice(0, problemsKeptMax).map(objectOf) },
   })
 }

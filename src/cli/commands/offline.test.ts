@@ -38,7 +38,7 @@ test('validate says what is in a good file, on stderr, and ends with 0', async (
   const { exitCode, stdout, stderr } = await run(['validate'])
   equal(exitCode, 0)
   equal(stdout, '')
-  match(stderr, /headgate\.yaml is valid: 1 Upstream, 1 Account, 2 Route\n$/)
+  match(stderr, /headgate\.yaml is valid: 1 Upstream, 1 Account, 2 Routes\n$/)
 })
 
 test('validate shows every problem with file, line, column and suggestion, and ends with 3', async (t) => {
@@ -301,7 +301,7 @@ test('every commented line of the starter is valid once it is put in', async (t)
   await writeFile(join(cwd, 'headgate.yaml'), text)
   const { exitCode, stderr } = await run(['validate'])
   equal(exitCode, 0, stderr)
-  match(stderr, /1 Gateway, 1 Upstream, 1 Account, 2 Route, 1 App/)
+  match(stderr, /1 Gateway, 1 Upstream, 1 Account, 2 Routes, 1 App/)
 })
 
 test('schema prints JSON Schema in the draft that was asked for', async (t) => {

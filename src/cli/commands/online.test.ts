@@ -110,6 +110,26 @@ test('exit codes tell authentication, conflict, bad configuration and time-out a
   }
 })
 
+test('a refusal points only at what is shown', async () => {
+  const refusals: [Response, RegExp][] = [
+    [
+      problem(400, 'admin.invalid_request', 'weights.v3 must be one of the versions', {
+        todo: 'The `errors` list names each field.',
+        errors: [{ pointer: '/weights/v3', message: 'must be one of the versions' }],
+      }),
+      /\ntry: correct what stands above and run the command again\n$/,
+    ],
+    [
+      problem(409, 'admin.file_owned', 'take Route/a out of them', { patch: '' }),
+      /out of them \[admin\.file_owned\]\ntry: /,
+    ],
+  ]
+  for (const [answer, expected] of refusals) {
+    const { fetch } = fakeAdmin({ 'GET /api/v1/routes': answer })
+    match((await runCaptured(['get', 'routes'], { fetch, env })).stderr, expected)
+  }
+})
+
 test('a gateway that does not answer in time ends with 124', async () => {
   const fetch: typeof globalThis.fetch = (_input, init) =>
     new Promise((_resolve, reject) => {

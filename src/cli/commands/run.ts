@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { s } from '../../base/schema.ts'
+import { formatDuration } from '../../base/units.ts'
 import { configForUpstream } from '../../control/files/parse.ts'
 import type { ConfigSource, GatewayOptions, RunningGateway } from '../../control/gateway-options.ts'
 import { explainRefusal } from '../check-config.ts'
@@ -184,7 +185,9 @@ async function untilStopped(
   const stopSignals = deps.onSignal(['SIGTERM', 'SIGINT'], (signal) => {
     if (isStopping) return abandoned.resolve('again')
     isStopping = true
-    terminal.say(`${signal}: finishing what runs, at most ${drainMs} ms; once more to stop at once`)
+    terminal.say(
+      `${signal}: finishing what runs, at most ${formatDuration(drainMs)}; once more to stop at once`,
+    )
     stopping.resolve('signal')
   })
   const reloadSignal = deps.onSignal(['SIGHUP'], () => {

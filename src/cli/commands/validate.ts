@@ -59,9 +59,11 @@ export const validateCommand = defineCommand({
   },
 })
 
-/** `2 Upstream, 3 Route`. */
+/** `1 Upstream, 3 Routes`. */
 function countKinds({ resources }: ConfigReport): string {
   const byKind = Map.groupBy(resources ?? [], ({ kind }) => kind)
-  const counts = [...byKind].map(([kind, objects]) => `${objects.length} ${kind}`)
+  const counts = [...byKind].map(
+    ([kind, objects]) => `${objects.length} ${kind}${objects.length === 1 ? '' : 's'}`,
+  )
   return counts.length === 0 ? 'nothing in it' : counts.join(', ')
 }
