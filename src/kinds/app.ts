@@ -95,7 +95,7 @@ export const app = defineKind<AppSpec, AppSpec>({
   columns: [
     { title: 'CONSUMER', value: (spec) => spec.consumer ?? '' },
     { title: 'KEYS', value: (spec) => String(spec.keys?.length ?? 0) },
-    { title: 'STATE', value: (spec) => spec.state ?? 'Active' },
+    { title: 'ACCESS', value: (spec) => spec.state ?? 'Active' },
   ],
   actions: [
     {

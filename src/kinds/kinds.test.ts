@@ -91,6 +91,13 @@ test('names of kinds are unique and follow the rules of their languages', () => 
   }
 })
 
+test('no kind has a column that every table has already', () => {
+  for (const { kind, columns } of kinds) {
+    const titles = ['NAME', ...columns.map(({ title }) => title), 'STATE']
+    equal(new Set(titles).size, titles.length, `${kind}: ${titles.join(', ')}`)
+  }
+})
+
 test('columns show what an operator wants to see first', () => {
   const rows = examples.map(({ kind, item }) => {
     const spec = kind.expand(kind.spec.parse(item.spec))
@@ -111,8 +118,8 @@ test('columns show what an operator wants to see first', () => {
     'Route | old | HOSTS=* | PATHS=/v1/{id} | METHODS=* | TO=redirect 301 | POLICIES=0',
     'Route | robots | HOSTS=* | PATHS=/robots.txt | METHODS=* | TO=answer 200 | POLICIES=0',
     'PolicySet | standard | POLICIES=api-key, rate-limit',
-    'App | mobile | CONSUMER= | KEYS=1 | STATE=Active',
-    'App | partner | CONSUMER=Acme Corp | KEYS=2 | STATE=Active',
+    'App | mobile | CONSUMER= | KEYS=1 | ACCESS=Active',
+    'App | partner | CONSUMER=Acme Corp | KEYS=2 | ACCESS=Active',
   ])
 })
 
