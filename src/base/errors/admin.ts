@@ -119,7 +119,7 @@ export const adminErrors = {
     title: 'The configuration files own this definition',
     source: 'client',
     retryable: false,
-    todo: 'Edit the file; the `patch` member holds the YAML to write. Operations (actions) still work.',
+    todo: 'Edit the file; `patch` holds the YAML to write into it, if any. Operations (actions) still work.',
   },
   'admin.idempotency_mismatch': {
     status: 422,
