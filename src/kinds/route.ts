@@ -185,6 +185,8 @@ const redirectSchema = s
   .describe('Sends the client elsewhere.')
 
 const bodyBytesMax = 65_536
+const upgradesMax = 8
+const upgradeLengthMax = 80
 
 const respondSchema = s
   .strictObject({
@@ -290,6 +292,24 @@ const routeInput = s.strictObject({
   respond: respondSchema.optional(),
   rewrite: rewriteSchema.optional(),
   timeouts: timeoutsSchema.optional(),
+  upgrades: s
+    .array(
+      s
+        .string()
+        .max(upgradeLengthMax)
+        .regex(/^(?!h2c$|tls\b)[a-z0-9!#$%&'*+.^_`|~-]+(?:\/[a-z0-9.]+)?$/, {
+          error:
+            'must be the name of a protocol in lower case, such as `websocket`; HTTP/2 and TLS are not upgraded to',
+        }),
+    )
+    .max(upgradesMax)
+    .optional()
+    .meta({
+      description:
+        'Protocols that clients may change the connection to with `Upgrade`. An empty list allows none.',
+      default: ['websocket'],
+      examples: [['websocket', 'my-protocol']],
+    }),
   policies: policyListSchema.optional().describe('In the order in which they run in their phase.'),
 })
 
@@ -322,6 +342,8 @@ export type RouteSpec = {
   respond?: RespondSpec
   rewrite?: RewriteSpec
   timeouts?: s.infer<typeof timeoutsSchema>
+  /** Absent: WebSocket only. */
+  upgrades?: string[]
   policies: PolicyEntry[]
 }
 
@@ -453,6 +475,7 @@ function expandRoute(input: RouteInput): RouteSpec {
     ...(input.respond && { respond: input.respond }),
     ...(input.rewrite && { rewrite: input.rewrite }),
     ...(input.timeouts && { timeouts: input.timeouts }),
+    ...(input.upgrades && { upgrades: input.upgrades }),
     policies: expandPolicies(input.policies ?? []),
   }
 }
@@ -477,6 +500,7 @@ function shortenRoute(spec: RouteSpec): RouteInput {
     ...(spec.respond && { respond: spec.respond }),
     ...(spec.rewrite && { rewrite: spec.rewrite }),
     ...(spec.timeouts && { timeouts: spec.timeouts }),
+    ...(spec.upgrades && { upgrades: spec.upgrades }),
     ...(spec.policies.length > 0 && { policies: shortenPolicies(spec.policies) }),
   }
 }
@@ -499,7 +523,7 @@ function shortenMatch(match: ValueMatch): string | ValueMatch {
 function warnAboutRoute(spec: RouteSpec): SpecWarning[] {
   if (spec.target !== undefined) return []
   const message = 'has no effect: this route does not ask an upstream'
-  return (['rewrite', 'timeouts'] as const).flatMap((key): SpecWarning[] =>
+  return (['rewrite', 'timeouts', 'upgrades'] as const).flatMap((key): SpecWarning[] =>
     spec[key] === undefined ? [] : [{ code: 'config.no_effect', path: [key], message }],
   )
 }

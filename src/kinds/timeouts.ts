@@ -11,11 +11,21 @@ export const timeoutsSchema = s
       description: 'From the request sent to the first byte of the answer.',
       default: '60s',
     }),
-    idle: s
+    idle: s.duration().optional().meta({
+      description:
+        'Longest pause between two bytes of the answer. Raise it for event streams that are quiet for longer.',
+      default: '60s',
+    }),
+    total: s.duration().optional().describe('Whole exchange. Without it there is no limit.'),
+    tunnelIdle: s.duration().optional().meta({
+      description:
+        'Longest silence on an upgraded connection (WebSocket), both directions together.',
+      default: '10m',
+    }),
+    tunnelTotal: s
       .duration()
       .optional()
-      .meta({ description: 'Longest pause between two bytes of the answer.', default: '60s' }),
-    total: s.duration().optional().describe('Whole exchange. Without it there is no limit.'),
+      .describe('Lifetime of an upgraded connection. Without it there is no limit.'),
   })
   .meta({
     description:

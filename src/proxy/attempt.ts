@@ -10,6 +10,7 @@ import type {
 } from '../wire/http1/client-connection.ts'
 import type { Head } from '../wire/http1/head.ts'
 import type { Inbound } from '../wire/inbound.ts'
+import type { TunnelEnd } from '../wire/tunnel.ts'
 import { explainTlsFailure, isTlsError } from '../wire/tls/explain-failure.ts'
 import type { Timeouts } from './snapshot.ts'
 import type { Endpoint } from './upstreams/endpoint.ts'
@@ -39,6 +40,10 @@ export type AttemptOwner = {
   /** True when the client takes more at once; else the flow waits for `resumeResponse`. */
   onResponse(attempt: Attempt, head: Head, body: Buffer | undefined, isDone: boolean): boolean
   onResponseBody(attempt: Attempt, bytes: Buffer | undefined, isDone: boolean): boolean
+  /** Protocols that the request asks to change to. */
+  readonly upgrades: readonly string[]
+  /** The endpoint agreed; the attempt lasts until the owner cancels it. */
+  onUpgrade(attempt: Attempt, head: Head, end: TunnelEnd): void
   onAttemptFailed(attempt: Attempt, failure: AttemptFailure): void
   /** Something was thrown on the way; answers the client. */
   fail(thrown: unknown): void
@@ -47,7 +52,7 @@ export type AttemptOwner = {
   now(): number
 }
 
-type AttemptPhase = 'connecting' | 'sending' | 'waiting' | 'receiving' | 'over'
+type AttemptPhase = 'connecting' | 'sending' | 'waiting' | 'receiving' | 'tunnel' | 'over'
 
 export class Attempt implements PoolWaiter, ResponseListener {
   readonly endpoint: Endpoint
@@ -119,7 +124,13 @@ export class Attempt implements PoolWaiter, ResponseListener {
       connection.destroy()
       return
     }
-    const isFlushed = connection.send(inbound.head.method, request, isLast, this)
+    const isFlushed = connection.send(
+      inbound.head.method,
+      request,
+      isLast,
+      this,
+      this.#owner.upgrades,
+    )
     if (!isFlushed && !isLast) this.#blockBody()
   }
 
@@ -160,6 +171,13 @@ export class Attempt implements PoolWaiter, ResponseListener {
 
   onInformational(head: Head): void {
     this.#owner.onInformational(head)
+  }
+
+  onUpgrade(head: Head, end: TunnelEnd): void {
+    this.#phase = 'tunnel'
+    this.firstByteMs = this.#owner.now() - this.#sentAtMs
+    this.endpoint.observe(this.firstByteMs, this.#owner.coarseNow())
+    this.#owner.onUpgrade(this, head, end)
   }
 
   onResponse(head: Head, body: Buffer | undefined, isDone: boolean): void {
@@ -238,6 +256,7 @@ export class Attempt implements PoolWaiter, ResponseListener {
         if (!this.#isPaused && waitedMs > idleMs)
           this.#expire('upstream.idle_timeout', `nothing more within ${idleMs} ms`)
         return
+      case 'tunnel':
       case 'over':
         return
     }

@@ -45,6 +45,8 @@ export function timeoutsOf(route: PartialTimeouts, version: Timeouts): Timeouts 
     firstByteMs: route.firstByteMs ?? version.firstByteMs,
     idleMs: route.idleMs ?? version.idleMs,
     totalMs: route.totalMs ?? version.totalMs,
+    tunnelIdleMs: route.tunnelIdleMs ?? version.tunnelIdleMs,
+    tunnelTotalMs: route.tunnelTotalMs ?? version.tunnelTotalMs,
   }
 }
 

@@ -99,6 +99,8 @@ export class DataPlane {
       httpDate: () => this.#httpDate,
       record: services.record,
       onRetry: () => metrics.count('retries'),
+      onTunnelOpened: (revision) => metrics.addTunnels(revision, 1),
+      onTunnelClosed: (revision) => metrics.addTunnels(revision, -1),
       onRefusedMessage: (code) => metrics.countRefused(code),
       log: services.log,
     }

@@ -12,6 +12,7 @@ import { type BodyRefusal, connectionOptions } from '../wire/http1/framing.ts'
 import type { Head } from '../wire/http1/head.ts'
 import { targetOf } from '../wire/http1/host.ts'
 import type { Inbound, InboundListener } from '../wire/inbound.ts'
+import { Tunnel, type TunnelEnd } from '../wire/tunnel.ts'
 import type { ActiveRoute, ActiveSnapshot, ActiveVersion } from './active-snapshot.ts'
 import { type Answer, problemAnswer, statusLine } from './answers.ts'
 import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.ts'
@@ -40,6 +41,7 @@ import type { RouteMatchResult } from './router/match.ts'
 import { isIdentityRewrite, rewriteTarget, upstreamHost } from './router/rewrite.ts'
 import { settle } from './settle.ts'
 import type { RouteAction, Timeouts } from './snapshot.ts'
+import { upgradeAnswerLines, upgradeLines, upgradesAskedFor } from './upgrades.ts'
 import type { Endpoint } from './upstreams/endpoint.ts'
 
 /** Endpoints tried before giving up on an exchange that no endpoint has begun to work on. */
@@ -75,6 +77,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
   requestBytes = 0
   #stage: Stage = 'deciding'
   #attempt: Attempt | undefined
+  #tunnel: Tunnel | undefined
+  #tunnelSinceMs = 0
   #hasRetriedStale = false
   readonly #tried: Endpoint[] = []
   readonly #outcomes: TriedEndpoint[] = []
@@ -313,7 +317,7 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     const certificate = isClientCertForwarded ? clientCertLine(this.inbound) : ''
     return composeHead(
       {
-        text: `${head.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n${lines}${certificate}${lease}${edits}`,
+        text: `${head.method} ${target} HTTP/1.1\r\nhost: ${host}\r\n${upgradeLines(this.upgrades)}${lines}${certificate}${lease}${edits}`,
         source: head,
         drop: requestDropOf(this.origin),
         removed: this.#removedFromRequest(),
@@ -363,7 +367,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     })
   }
 
-  onResponse(attempt: Attempt, head: Head, body: Buffer | undefined, isDone: boolean): boolean {
+  /** The head for the client, once the policies have seen it; undefined when one refused it. */
+  #responseParts(attempt: Attempt, head: Head): HeadParts | undefined {
     this.upstreamMs = attempt.firstByteMs ?? -1
     const verdict = this.#showResponse({
       status: head.status,
@@ -373,21 +378,26 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     if (verdict.type === 'deny') {
       attempt.cancel()
       this.refuse(verdict.code)
-      return true
+      return undefined
     }
     this.#stage = 'responding'
     this.#isResponseStarted = true
     this.status = head.status
-    this.responseBytes = attempt.responseDataBytes
     const { named } = connectionOptions(head)
     const edited = this.#responseEdits?.removed ?? []
     const standing = this.active.forwarding.removed
-    const parts: HeadParts = {
+    return {
       text: statusLine(head.status, head.reason()) + this.#responseLines(),
       source: head,
-      drop: head.status === 204 ? bodylessResponseDrops : responseDrops,
+      drop: head.status === 204 || head.status === 101 ? bodylessResponseDrops : responseDrops,
       removed: named.length + edited.length === 0 ? standing : [...standing, ...named, ...edited],
     }
+  }
+
+  onResponse(attempt: Attempt, head: Head, body: Buffer | undefined, isDone: boolean): boolean {
+    const parts = this.#responseParts(attempt, head)
+    if (parts === undefined) return true
+    this.responseBytes = attempt.responseDataBytes
     const { inbound } = this
     const framing = attempt.responseFraming
     if (isDone) this.#settle()
@@ -400,6 +410,53 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     const { inbound } = this
     if (isDone) this.#settle()
     return inbound.writeBody(bytes, isDone)
+  }
+
+  get upgrades(): readonly string[] {
+    return upgradesAskedFor(this.inbound, this.#action().upgrades)
+  }
+
+  onUpgrade(attempt: Attempt, head: Head, end: TunnelEnd): void {
+    const parts = this.#responseParts(attempt, head)
+    const text = `${parts?.text ?? ''}${upgradeAnswerLines(head)}`
+    const client = parts && this.inbound.upgrade?.({ ...parts, text })
+    if (client === undefined) {
+      end.stream.destroy()
+      return
+    }
+    const { services, active } = this
+    this.#tunnel = new Tunnel(client, end, {
+      coarseNow: services.coarseNow,
+      onOver: (lost) => {
+        if (lost === 'client') this.reason = 'client.aborted'
+        if (lost === 'upstream') this.reason = 'upstream.connection_lost'
+        this.#settle()
+      },
+    })
+    this.#tunnelSinceMs = services.coarseNow()
+    services.onTunnelOpened(active.snapshot.revision)
+    this.#tunnel.start()
+  }
+
+  #closeTunnel(tunnel: Tunnel, code: ErrorCode): void {
+    if (this.#stage === 'settled') return
+    this.reason = code
+    this.#settle()
+    tunnel.close()
+  }
+
+  #settleTunnel(tunnel: Tunnel): void {
+    this.requestBytes = tunnel.bytesFromClient
+    this.responseBytes = tunnel.bytesFromUpstream
+    this.#attempt?.cancel()
+    this.services.onTunnelClosed(this.active.snapshot.revision)
+  }
+
+  #sweepTunnel(tunnel: Tunnel, nowMs: number): void {
+    const { tunnelIdleMs = 0, tunnelTotalMs } = this.#timeouts ?? {}
+    if (nowMs - tunnel.activeAtMs > tunnelIdleMs) this.#closeTunnel(tunnel, 'tunnel.idle_timeout')
+    else if (tunnelTotalMs !== undefined && nowMs - this.#tunnelSinceMs > tunnelTotalMs)
+      this.#closeTunnel(tunnel, 'tunnel.total_timeout')
   }
 
   onAttemptFailed(attempt: Attempt, failure: AttemptFailure): void {
@@ -456,7 +513,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     this.#attempt?.resumeResponse()
   }
 
-  onGone(): void {
+  onGone(cause: ErrorCode = 'client.aborted'): void {
+    if (this.#tunnel !== undefined) this.#closeTunnel(this.#tunnel, cause)
     if (this.#stage === 'settled') return
     this.reason = 'client.aborted'
     if (this.status === 0) this.status = 499
@@ -465,6 +523,10 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
   }
 
   onSweep(nowMs: number): void {
+    if (this.#tunnel !== undefined) {
+      this.#sweepTunnel(this.#tunnel, nowMs)
+      return
+    }
     const totalMs = this.#timeouts?.totalMs
     if (totalMs !== undefined && this.services.clock.now() - this.startedAtMs > totalMs) {
       this.#attempt?.cancel()
@@ -495,6 +557,7 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
   #settle(): void {
     if (this.#stage === 'settled') return
     this.#stage = 'settled'
+    if (this.#tunnel !== undefined) this.#settleTunnel(this.#tunnel)
     this.#abort?.abort(new HeadgateError('client.aborted'))
     settle(this)
     this.request.release()

@@ -16,6 +16,9 @@ export type ProxyServices = {
   /** Metrics and call record of an exchange that has ended. */
   record(exchange: Exchange, durationUs: number): void
   onRetry(): void
+  /** By the revision of the snapshot that an upgraded connection lives on. */
+  onTunnelOpened(revision: number): void
+  onTunnelClosed(revision: number): void
   onRefusedMessage(code: ErrorCode): void
   /** A line for the operator; never holds a secret. */
   log(line: string): void

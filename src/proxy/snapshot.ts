@@ -76,12 +76,15 @@ export type CertificateEntry = {
   readonly pem: string
 }
 
-/** Milliseconds; `totalMs` undefined means no limit. */
+/** Milliseconds; `totalMs` or `tunnelTotalMs` undefined means no limit. */
 export type Timeouts = {
   readonly connectMs: number
   readonly firstByteMs: number
   readonly idleMs: number
   readonly totalMs: number | undefined
+  /** For upgraded connections, from the 101 on, in place of the two above. */
+  readonly tunnelIdleMs: number
+  readonly tunnelTotalMs: number | undefined
 }
 
 export type RouteEntry = {
@@ -102,6 +105,8 @@ export type RouteAction =
       readonly upstreamIndex: number
       readonly timeouts: PartialTimeouts
       readonly rewrite: Rewrite
+      /** Protocols that clients may upgrade to, in lower case. */
+      readonly upgrades: readonly string[]
     }
   | {
       readonly type: 'redirect'

@@ -6,6 +6,7 @@ import type { HeadParts } from './http1/compose.ts'
 import type { BodyFraming, BodyRefusal } from './http1/framing.ts'
 import type { Head } from './http1/head.ts'
 import type { PeerCertificate } from './tls/peer-certificate.ts'
+import type { TunnelEnd } from './tunnel.ts'
 
 export type Inbound = {
   /** Valid until the exchange has ended. */
@@ -47,6 +48,11 @@ export type Inbound = {
   respond(parts: HeadParts, options: ResponseOptions, body: Buffer | undefined): boolean
   /** More of the body. With `isLast` the exchange has ended: `head` is no longer valid. */
   writeBody(bytes: Buffer | undefined, isLast: boolean): boolean
+  /**
+   * Sends a 101 and gives the connection away; its exchange ends with the tunnel. Left out by
+   * protocols without upgrades.
+   */
+  upgrade?(parts: HeadParts): TunnelEnd
   /** Breaks the response off so that the client notices, also where the end of the connection ends it. */
   abort(): void
 }
@@ -68,8 +74,8 @@ export type InboundListener = {
     code: 'wire.bad_chunk' | 'wire.trailers_too_large' | 'wire.body_timeout',
   ): void
   onDrain(): void
-  /** The client is gone; nothing can be sent any more. */
-  onGone(): void
+  /** The client is gone; nothing can be sent any more. With a cause, it is we who close a tunnel. */
+  onGone(cause?: 'gateway.draining'): void
   /** Called about ten times a second while the exchange runs. */
   onSweep(nowMs: number): void
 }

@@ -37,7 +37,7 @@ test('hop-by-hop fields and those that Connection names end here, in both direct
   client.send(
     get(
       'Connection: keep-alive, X-Secret , upgrade\r\nConnection: x-other\r\nX-Secret: 1\r\nx-OTHER: 2\r\nX-Secret: 3\r\n' +
-        'Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: websocket\r\nHTTP2-Settings: x\r\n' +
+        'Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n' +
         'Proxy-Authorization: Basic x\r\nX-Kept: yes\r\nAuthorization: Bearer mine\r\n',
     ),
   )

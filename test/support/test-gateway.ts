@@ -61,6 +61,8 @@ export type TestGateway = {
   counted(counter: WorkerCounter): number
   refused(code: string): number
   openConnections(): number
+  /** Open tunnels by the revision of their snapshot. */
+  tunnels(): ReadonlyMap<number, number>
   /** Exchanges that run on the route. */
   inFlight(route?: string): number
 }
@@ -138,6 +140,7 @@ export async function testGateway(
     counted: (counter) => pages.workerSum(counterCellOf(counter)),
     refused: (code) => pages.workerSum(refusalCellOf(code)),
     openConnections: () => pages.workerSum(workerCell.openConnections),
+    tunnels: () => pages.tunnelsByRevision(),
     inFlight,
   }
 }

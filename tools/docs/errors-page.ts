@@ -14,6 +14,7 @@ const areas: Readonly<Record<string, string>> = {
   run: 'Starting and running',
   store: 'The store',
   telemetry: 'Metrics, call records and logs',
+  tunnel: 'Upgraded connections',
   upstream: 'Asking the upstream',
   wire: 'Messages refused on the wire',
 }

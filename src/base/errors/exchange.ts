@@ -149,6 +149,20 @@ export const exchangeErrors = {
     retryable: true,
     todo: 'Look at the upstream, or raise `timeouts.total`.',
   },
+  'tunnel.idle_timeout': {
+    status: 504,
+    title: 'An upgraded connection was silent for too long',
+    source: 'client',
+    retryable: true,
+    todo: 'Send pings, as WebSocket libraries can, or raise `timeouts.tunnelIdle`.',
+  },
+  'tunnel.total_timeout': {
+    status: 504,
+    title: 'An upgraded connection reached its lifetime',
+    source: 'operator',
+    retryable: true,
+    todo: 'Connect again, or raise `timeouts.tunnelTotal`.',
+  },
   'upstream.connection_lost': {
     status: 502,
     title: 'The upstream closed the connection before answering',

@@ -43,6 +43,10 @@ export const wireErrors = {
     'Path has dot segments or control characters',
     'Resolve `.` and `..` before sending: they could reach another route than the one that was checked.',
   ),
+  'wire.unexpected_upgrade': refused(
+    'Connection was upgraded to a protocol that was not asked for',
+    'Correct the upstream: 101 needs `Connection: upgrade` and an `Upgrade` that the request named.',
+  ),
   'wire.connect_refused': refused('CONNECT is not allowed', 'This is a reverse proxy.', 405),
   'wire.head_timeout': refused(
     'The request head did not arrive in time',

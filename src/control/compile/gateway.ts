@@ -9,6 +9,8 @@ const timeoutDefaults: Timeouts = {
   firstByteMs: 60_000,
   idleMs: 60_000,
   totalMs: undefined,
+  tunnelIdleMs: 600_000,
+  tunnelTotalMs: undefined,
 }
 
 /** Settings of the gateway with every default filled in. */
@@ -44,6 +46,8 @@ export function compilePartialTimeouts(spec: TimeoutsSpec = {}): PartialTimeouts
     ...(spec.firstByte !== undefined && { firstByteMs: durationOr(spec.firstByte, 0) }),
     ...(spec.idle !== undefined && { idleMs: durationOr(spec.idle, 0) }),
     ...(spec.total !== undefined && { totalMs: durationOr(spec.total, 0) }),
+    ...(spec.tunnelIdle !== undefined && { tunnelIdleMs: durationOr(spec.tunnelIdle, 0) }),
+    ...(spec.tunnelTotal !== undefined && { tunnelTotalMs: durationOr(spec.tunnelTotal, 0) }),
   }
 }
 

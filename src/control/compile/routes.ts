@@ -49,6 +49,7 @@ function compileAction(
     upstreamIndex: upstreamIndexOf(name, spec, upstreamIndices),
     timeouts: compilePartialTimeouts(spec.timeouts),
     rewrite: compileRewrite(spec.rewrite ?? {}, parameterNames),
+    upgrades: [...(spec.upgrades ?? ['websocket'])].sort(),
   }
 }
 

@@ -113,7 +113,14 @@ function upstreamWith(forcedVersion: UpstreamEntry['forcedVersion']): UpstreamEn
     account: undefined,
     balancer: 'RoundRobin',
     connectionsMax: 1,
-    timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: undefined },
+    timeouts: {
+      connectMs: 1,
+      firstByteMs: 1,
+      idleMs: 1,
+      totalMs: undefined,
+      tunnelIdleMs: 1,
+      tunnelTotalMs: undefined,
+    },
     tls: undefined,
     endpoints: [],
   } as const

@@ -87,6 +87,16 @@ export function renderWorkers(text: MetricText, pages: WorkerPages): void {
   }
   text.begin('headgate_client_connections_open', 'gauge', 'Client connections that are open.')
   text.sample('', {}, pages.workerSum(workerCell.openConnections))
+  text.begin('headgate_tunnels_open', 'gauge', 'Upgraded connections (WebSocket) that are open.')
+  text.sample('', {}, pages.workerSum(workerCell.tunnels))
+  text.begin(
+    'headgate_tunnels_open_by_revision',
+    'gauge',
+    'Upgraded connections that are open, by the revision of the configuration they live on.',
+  )
+  for (const [revision, count] of pages.tunnelsByRevision()) {
+    text.sample('', { revision: String(revision) }, count)
+  }
   text.begin('headgate_messages_refused', 'counter', 'Messages refused on the wire, by error code.')
   for (const [index, code] of refusalCodes.entries()) {
     text.sample('_total', { code }, pages.workerSum(workerCell.refusals + index))

@@ -65,7 +65,11 @@ export const handshakeReasons = Object.keys(handshakeRefusals) as readonly Hands
 const refusalsAt = counterNames.length
 const handshakeRefusalsAt = refusalsAt + refusalCodes.length
 const openConnectionsAt = handshakeRefusalsAt + handshakeReasons.length
-const lagSumAt = openConnectionsAt + 1
+const tunnelsAt = openConnectionsAt + 1
+const tunnelGenerationsAt = tunnelsAt + 1
+/** Snapshots that open tunnels are told apart by; those of further ones count in the total only. */
+export const tunnelGenerationsMax = 16
+const lagSumAt = tunnelGenerationsAt + 2 * tunnelGenerationsMax
 const lagBucketsAt = lagSumAt + 1
 
 /** First cell of each part of a worker's page. */
@@ -73,6 +77,9 @@ export const workerCell = {
   refusals: refusalsAt,
   handshakeRefusals: handshakeRefusalsAt,
   openConnections: openConnectionsAt,
+  tunnels: tunnelsAt,
+  /** Pairs of revision and number of open tunnels. */
+  tunnelGenerations: tunnelGenerationsAt,
   lagSumUs: lagSumAt,
   lagBuckets: lagBucketsAt,
 } as const

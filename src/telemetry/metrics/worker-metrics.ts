@@ -12,6 +12,7 @@ import {
   counterCellOf,
   handshakeCellOf,
   refusalCellOf,
+  tunnelGenerationsMax,
   type WorkerCounter,
   workerCell,
   workerPageCells,
@@ -64,6 +65,25 @@ export class WorkerMetrics {
 
   setOpenConnections(count: number): void {
     this.#own[workerCell.openConnections] = count
+  }
+
+  /** Upgraded connections opened (1) or closed (-1) on the snapshot of that revision. */
+  addTunnels(revision: number, change: 1 | -1): void {
+    this.#add(workerCell.tunnels, change)
+    const start = workerCell.tunnelGenerations
+    let free = -1
+    for (let cell = start; cell < start + 2 * tunnelGenerationsMax; cell += 2) {
+      const count = this.#own[cell + 1] ?? 0
+      if (count === 0) free = cell
+      else if (this.#own[cell] === revision) {
+        this.#own[cell + 1] = count + change
+        return
+      }
+    }
+    // A tunnel that found no place when it was opened has none to leave.
+    if (free === -1 || change === -1) return
+    this.#own[free] = revision
+    this.#own[free + 1] = 1
   }
 
   /** Notes how late the event loop runs its timers, from now until the timer is cancelled. */

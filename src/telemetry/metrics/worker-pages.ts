@@ -11,7 +11,12 @@ import {
   seriesPerPage,
   statusClassCount,
 } from './series.ts'
-import { workerCell, workerPageBytes, workerPageCells } from './worker-counters.ts'
+import {
+  tunnelGenerationsMax,
+  workerCell,
+  workerPageBytes,
+  workerPageCells,
+} from './worker-counters.ts'
 
 type WorkerMemory = {
   readonly own: MetricPage
@@ -65,6 +70,8 @@ export class WorkerPages {
     const own = new Float64Array(memory.own.memory)
     // What is open or in flight ended with the worker; everything else was counted for good.
     own[workerCell.openConnections] = 0
+    const { tunnels, tunnelGenerations } = workerCell
+    own.fill(0, tunnels, tunnelGenerations + 2 * tunnelGenerationsMax)
     addCells(this.#foldedOwn, own, { start: 0, end: workerPageCells })
   }
 
@@ -98,6 +105,21 @@ export class WorkerPages {
     let sum = this.#foldedOwn[cell] ?? 0
     for (const { own } of this.#workers.values()) sum += new Float64Array(own.memory)[cell] ?? 0
     return sum
+  }
+
+  /** Open tunnels by the revision of the snapshot that they live on. */
+  tunnelsByRevision(): ReadonlyMap<number, number> {
+    const counts = new Map<number, number>()
+    const start = workerCell.tunnelGenerations
+    for (const { own } of this.#workers.values()) {
+      const cells = new Float64Array(own.memory)
+      for (let cell = start; cell < start + 2 * tunnelGenerationsMax; cell += 2) {
+        const count = cells[cell + 1] ?? 0
+        const revision = cells[cell] ?? 0
+        if (count > 0) counts.set(revision, (counts.get(revision) ?? 0) + count)
+      }
+    }
+    return counts
   }
 
   #foldedPage(family: SeriesFamily, pageIndex: number): Float64Array {

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../../base/errors.ts'
 import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
+import type { TunnelEnd } from '../tunnel.ts'
 import { LF } from './characters.ts'
 import {
   BodyTracker,
@@ -24,6 +25,8 @@ export type ResponseListener = {
    */
   onResponse(head: Head, body: Buffer | undefined, isDone: boolean): void
   onResponseBody(bytes: Buffer | undefined, isDone: boolean): void
+  /** A 101 to a protocol that was offered; `head` is valid during the call. Left out where none is. */
+  onUpgrade?(head: Head, end: TunnelEnd): void
   /** The request body may flow again after a write that returned false. */
   onRequestDrain(): void
   onFailure(failure: ResponseFailure): void
@@ -52,6 +55,16 @@ export type ClientConnectionOwner = {
 /** 1xx responses before the final one; more is a flood. */
 const informationalMax = 16
 
+/** Whether a 101 says, as RFC 9110 §7.8 demands, that it changes to what was offered. */
+function isUpgradeTo(head: Head, offered: readonly string[]): boolean {
+  const isMeant = connectionOptions(head).named.some(({ name }) => name === 'upgrade')
+  if (head.minorVersion !== 1 || !isMeant) return false
+  const chosen = (head.combinedValue('upgrade') ?? '').toLowerCase().split(',')
+  return chosen.every((protocol) => offered.includes(protocol.trim()))
+}
+
+const noUpgrades: readonly string[] = []
+
 export class ClientConnection implements ByteStreamHandler {
   /** Exchanges begun. */
   exchangeCount = 0
@@ -60,6 +73,8 @@ export class ClientConnection implements ByteStreamHandler {
   readonly #body = new BodyTracker()
   #listener: ResponseListener | undefined
   #method = ''
+  /** Protocols that the request asked to change to, in lower case. */
+  #upgrades: readonly string[] = noUpgrades
   #pending: Buffer | undefined
   #isHeadDone = false
   #isRequestDone = false
@@ -92,8 +107,15 @@ export class ClientConnection implements ByteStreamHandler {
    * Begins an exchange. `bytes` is the head with the first body bytes; false when the rest of the
    * body must wait for `onRequestDrain`.
    */
-  send(method: string, bytes: Buffer, isLast: boolean, listener: ResponseListener): boolean {
+  send(
+    method: string,
+    bytes: Buffer,
+    isLast: boolean,
+    listener: ResponseListener,
+    upgrades: readonly string[] = noUpgrades,
+  ): boolean {
     this.exchangeCount++
+    this.#upgrades = upgrades
     this.#listener = listener
     this.#method = method
     this.#isHeadDone = false
@@ -164,17 +186,34 @@ export class ClientConnection implements ByteStreamHandler {
         return
       }
       this.#pending = end < bytes.length ? bytes.subarray(end) : undefined
-      if (head.status < 200) this.#onInformationalHead(head)
+      if (head.status === 101) this.#onSwitchingHead(head)
+      else if (head.status < 200) this.#onInformationalHead(head)
       else this.#onFinalHead(head)
     }
   }
 
   #onInformationalHead(head: Head): void {
-    // We never ask for an upgrade, so 101 is not an answer to what was sent.
-    const isRefused = head.status === 101 || ++this.#informationalCount > informationalMax
-    if (!isRefused) this.#listener?.onInformational(head)
+    const isFlood = ++this.#informationalCount > informationalMax
+    if (!isFlood) this.#listener?.onInformational(head)
     this.#owner.heads.release(head)
-    if (isRefused) this.#fail('malformed', 'wire.bad_request_line', undefined)
+    if (isFlood) this.#fail('malformed', 'wire.bad_request_line', undefined)
+  }
+
+  /** The connection changes hands: what follows is not HTTP any more. */
+  #onSwitchingHead(head: Head): void {
+    const listener = this.#listener
+    if (listener?.onUpgrade === undefined || !isUpgradeTo(head, this.#upgrades)) {
+      this.#owner.heads.release(head)
+      this.#fail('malformed', 'wire.unexpected_upgrade', undefined)
+      return
+    }
+    const early = this.#pending
+    this.#pending = undefined
+    this.#listener = undefined
+    this.#isClosed = true
+    const onClosed = () => this.#owner.onGone(this)
+    listener.onUpgrade(head, { stream: this.#stream, early, onClosed })
+    this.#owner.heads.release(head)
   }
 
   #onFinalHead(head: Head): void {

@@ -7,6 +7,7 @@ import { assert, type ErrorCode } from '../../base/errors.ts'
 import type { ForwardingMemo, Inbound, InboundListener, ResponseOptions } from '../inbound.ts'
 import type { ByteStream, ByteStreamHandler } from '../tcp/byte-stream.ts'
 import type { PeerCertificate } from '../tls/peer-certificate.ts'
+import type { TunnelEnd } from '../tunnel.ts'
 import { LF } from './characters.ts'
 import { composeHead, type DropTable, type HeadParts } from './compose.ts'
 import { fieldId } from './fields.ts'
@@ -55,8 +56,11 @@ function withoutTransferEncoding(drop: DropTable): DropTable {
   return table
 }
 
-/** `discarding`: the response is out, the rest of the request body is read and thrown away. */
-type Phase = 'head' | 'exchange' | 'discarding' | 'lingering' | 'closed'
+/**
+ * `discarding`: the response is out, the rest of the request body is read and thrown away.
+ * `tunnel`: the stream belongs to a tunnel; only time limits pass through here.
+ */
+type Phase = 'head' | 'exchange' | 'discarding' | 'tunnel' | 'lingering' | 'closed'
 
 /** As much of the preface as the scan needs to see another version. */
 const prefaceStart = Buffer.from('PRI * HTTP/2', 'latin1')
@@ -146,6 +150,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
   }
 
   destroy(): void {
+    if (this.#phase === 'tunnel') this.#listener?.onGone('gateway.draining')
     this.#stream.destroy()
   }
 
@@ -167,6 +172,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
         this.#lingerBytes += bytes.length
         if (this.#lingerBytes > lingerBytesMax) this.#stream.destroy()
         return
+      case 'tunnel':
       case 'closed':
         return
     }
@@ -240,6 +246,7 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
       } else if (waitedMs > settings.headMs) this.#refuse('wire.head_timeout')
       return
     }
+    if (this.#phase === 'tunnel') this.#listener?.onSweep(nowMs)
     if (this.#phase !== 'exchange') return
     if (this.#blockedSinceMs !== 0 && nowMs - this.#blockedSinceMs > settings.bodyMs) {
       this.#stream.destroy()
@@ -452,6 +459,14 @@ export class ServerConnection implements ByteStreamHandler, Inbound {
     }
     if (!isFlushed && this.#blockedSinceMs === 0) this.#blockedSinceMs = this.#services.coarseNow()
     return isFlushed
+  }
+
+  upgrade(parts: HeadParts): TunnelEnd {
+    this.#stream.write(composeHead(parts, undefined))
+    const early = this.#pending
+    this.#pending = undefined
+    this.#phase = 'tunnel'
+    return { stream: this.#stream, early, onClosed: () => this.onClose() }
   }
 
   abort(): void {

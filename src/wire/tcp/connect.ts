@@ -92,9 +92,15 @@ function ignore(): void {
   // An error of a socket that was given up already carries no news.
 }
 
+/**
+ * Codecs close what has ended; a tunnel may go on sending (`wire/tunnel.ts`). Not written in place,
+ * because the types of Node do not list it among the options of TLS, where it has long been documented.
+ */
+const halfOpen = { allowHalfOpen: true }
+
 function openSocket(target: ConnectTarget): Socket {
   const { host, port, tls } = target
-  if (tls === undefined) return connectTcp({ host, port, noDelay: true })
+  if (tls === undefined) return connectTcp({ host, port, noDelay: true, ...halfOpen })
   const serverName = tls.serverName ?? host
   const memory = memoryOf(tls)
   const options: ConnectionOptions = {
@@ -104,6 +110,7 @@ function openSocket(target: ConnectTarget): Socket {
     secureContext: memory.context,
     ...(memory.session && { session: memory.session }),
     ALPNProtocols: ['http/1.1'],
+    ...halfOpen,
     // An address is no name: SNI carries names only (RFC 6066 §3).
     ...(isIP(serverName) === 0 && { servername: serverName }),
   }
