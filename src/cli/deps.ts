@@ -30,3 +30,12 @@ export type CliDeps = {
     handler: (signal: NodeJS.Signals) => void,
   ): { close(): void }
 }
+
+/**
+ * How Headgate was called, for lines that people copy: `bin/headgate` in a checkout. The script sets
+ * it; what a shell would not read as one word is not shown.
+ */
+export function calledAs({ env }: Pick<CliDeps, 'env'>): string {
+  const called = env.HEADGATE_COMMAND ?? ''
+  return /^[\w./~+-]+$/.test(called) ? called : 'headgate'
+}

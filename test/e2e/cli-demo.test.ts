@@ -1,6 +1,10 @@
 import { equal, match } from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { workbench } from '../support/headgate-process.ts'
+
+const run = promisify(execFile)
 
 test('the demo runs as its banner says: call it, operate it, upgrade, break, roll back, quit', async (t) => {
   const bench = await workbench(t)
@@ -14,6 +18,8 @@ test('the demo runs as its banner says: call it, operate it, upgrade, break, rol
   const [, server = ''] = await demo.said(/admin +(http:\S+)/)
   const env = { HEADGATE_TOKEN: token, HEADGATE_SERVER: server }
   match((await bench.run(['get', 'upstreams'], { env })).stdout, /bookshop +v1, v2 +v1 100%/)
+  const [, line = ''] = await demo.said(/operate +(.+)\n/)
+  match((await run('sh', ['-c', line])).stdout, /bookshop/, 'the line can be pasted as it stands')
   await demo.said(/\d\d\.\d req\/s · errors 0\.0 % .* v1 100 %/)
 
   demo.child.stdin?.write('u\n')

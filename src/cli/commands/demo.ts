@@ -1,6 +1,7 @@
 import { s } from '../../base/schema.ts'
 import { type CommandContext, defineCommand } from '../define-command.ts'
 import { readKeys } from '../demo/keys.ts'
+import { calledAs } from '../deps.ts'
 import { bannerText, keyHelp, liveLine, liveLineWithin } from '../demo/screen.ts'
 import { type DemoWorld, explainStart, startDemoWorld } from '../demo/world.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -49,7 +50,9 @@ async function runDemo(input: DemoInput, context: CommandContext): Promise<ExitC
   try {
     const runtime = `Node ${process.versions.node}`
     const paint = terminal.paint.out
-    terminal.out(bannerText(world, { version: deps.version, runtime, paint }))
+    terminal.out(
+      bannerText(world, { command: calledAs(deps), version: deps.version, runtime, paint }),
+    )
     return await play(world, input, context)
   } finally {
     await world.close()

@@ -5,6 +5,7 @@ import { configJsonSchema } from '../../control/json-schema.ts'
 import { policyCatalog } from '../../proxy/policies/catalog.ts'
 import { makeFolder } from '../../store/make-folder.ts'
 import { defineCommand } from '../define-command.ts'
+import { calledAs } from '../deps.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { toJson } from '../output/formats.ts'
 import { starterDocument } from '../starter.ts'
@@ -50,8 +51,9 @@ export const initCommand = defineCommand({
     const schema = toJson(configJsonSchema(policyCatalog(), { draft: '7' }))
     await writeFile(join(dirname(file), schemaFileName), `${schema}\n`)
     const shown = relative(deps.cwd, file)
+    const command = calledAs(deps)
     terminal.say(`wrote ${shown} and ${schemaFileName}`)
-    terminal.say(`next: headgate validate ${shown}; headgate run -c ${shown}`)
+    terminal.say(`next: ${command} validate ${shown}; ${command} run -c ${shown}`)
     terminal.out(shown)
     return exitCodes.ok
   },

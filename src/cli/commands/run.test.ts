@@ -51,6 +51,7 @@ test('the owner token is shown once, on stderr, even with --quiet', async () => 
   const gateway = idleGateway({ ownerToken: 'hgo_just-made' })
   const { terminal, ended } = await start(['--quiet'], { gateway })
   match(terminal.stderrText(), /owner token \(shown once\): hgo_just-made/)
+  match(terminal.stderrText(), /\n {2}headgate get routes/)
   ok(!terminal.stdoutText().includes('hgo_just-made'))
   terminal.signal('SIGTERM')
   await ended

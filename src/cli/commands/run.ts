@@ -6,6 +6,7 @@ import { configForUpstream } from '../../control/files/parse.ts'
 import type { ConfigSource, GatewayOptions, RunningGateway } from '../../control/gateway-options.ts'
 import { explainRefusal } from '../check-config.ts'
 import { type CommandContext, defineCommand } from '../define-command.ts'
+import { calledAs } from '../deps.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { configOption, findDefaultConfig } from '../find-config.ts'
 import { addressInput, listenOptions, workersInput } from '../listen-options.ts'
@@ -135,12 +136,12 @@ function chooseSource(input: RunInput, { deps }: CommandContext): ConfigSource {
   return path === undefined ? { type: 'store' } : { type: 'files', path }
 }
 
-function announceToken(gateway: RunningGateway, { terminal }: CommandContext): void {
+function announceToken(gateway: RunningGateway, { deps, terminal }: CommandContext): void {
   if (gateway.ownerToken === undefined) return
   // Not `say`: with `--quiet` the only chance to see it would be lost.
   terminal.warn(`owner token (shown once): ${gateway.ownerToken}`)
   terminal.warn(`  export HEADGATE_TOKEN=${gateway.ownerToken}`)
-  terminal.warn(`  headgate get routes${serverFlag(gateway.adminUrl)}`)
+  terminal.warn(`  ${calledAs(deps)} get routes${serverFlag(gateway.adminUrl)}`)
 }
 
 function serverFlag(adminUrl: string): string {

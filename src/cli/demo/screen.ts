@@ -5,9 +5,17 @@ import type { DemoWorld, Observation } from './world.ts'
 export const keyHelp =
   'Press u to shift more traffic to v2 · b to break or mend v2 · r to roll back to v1 · q to quit'
 
+export type BannerOptions = {
+  /** How the reader calls Headgate. */
+  readonly command: string
+  readonly version: string
+  readonly runtime: string
+  readonly paint: Paint
+}
+
 export function bannerText(
   world: DemoWorld,
-  { version, runtime, paint }: { version: string; runtime: string; paint: Paint },
+  { command, version, runtime, paint }: BannerOptions,
 ): string {
   const gateway = world.listenUrl.replace('//0.0.0.0:', '//127.0.0.1:')
   const key = world.apps[0]?.apiKey.key ?? ''
@@ -25,7 +33,7 @@ export function bannerText(
     ...(token === undefined
       ? []
       : [
-          `  ${label('operate')} HEADGATE_TOKEN=${token} headgate get upstreams${
+          `  ${label('operate')} HEADGATE_TOKEN=${token} ${command} get upstreams${
             world.adminUrl === 'http://127.0.0.1:9090' ? '' : ` --server ${world.adminUrl}`
           }`,
         ]),
