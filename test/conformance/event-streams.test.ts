@@ -36,9 +36,10 @@ async function passes(server: RawSocket, client: RawSocket, text: string): Promi
 for (const [what, answer, framed] of framings) {
   // The simulated clock stands still here: whatever waited for a timer would never arrive.
   test(`the head and each event of a stream that is ${what} pass at once`, async (t) => {
-    const { client, server } = await streaming(t, answer)
+    const { client, server, gateway } = await streaming(t, answer)
     for (let index = 0; index < 50; index++)
       await passes(server, client, framed(`data: ${index}\n\n`))
+    equal(gateway.settled.length, 0, 'the stream is still open')
   })
 
   test(`a stream that is ${what} survives reloads`, async (t) => {
