@@ -41,7 +41,7 @@ import type { RouteMatchResult } from './router/match.ts'
 import { isIdentityRewrite, rewriteTarget, upstreamHost } from './router/rewrite.ts'
 import { settle } from './settle.ts'
 import type { RouteAction, Timeouts } from './snapshot.ts'
-import { upgradeAnswerLines, upgradeLines, upgradesAskedFor } from './upgrades.ts'
+import { tunnelExcess, upgradeAnswerLines, upgradeLines, upgradesAskedFor } from './upgrades.ts'
 import type { Endpoint } from './upstreams/endpoint.ts'
 
 /** Endpoints tried before giving up on an exchange that no endpoint has begun to work on. */
@@ -78,7 +78,6 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
   #stage: Stage = 'deciding'
   #attempt: Attempt | undefined
   #tunnel: Tunnel | undefined
-  #tunnelSinceMs = 0
   #hasRetriedStale = false
   readonly #tried: Endpoint[] = []
   readonly #outcomes: TriedEndpoint[] = []
@@ -433,7 +432,6 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
         this.#settle()
       },
     })
-    this.#tunnelSinceMs = services.coarseNow()
     services.onTunnelOpened(active.snapshot.revision)
     this.#tunnel.start()
   }
@@ -450,13 +448,6 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
     this.responseBytes = tunnel.bytesFromUpstream
     this.#attempt?.cancel()
     this.services.onTunnelClosed(this.active.snapshot.revision)
-  }
-
-  #sweepTunnel(tunnel: Tunnel, nowMs: number): void {
-    const { tunnelIdleMs = 0, tunnelTotalMs } = this.#timeouts ?? {}
-    if (nowMs - tunnel.activeAtMs > tunnelIdleMs) this.#closeTunnel(tunnel, 'tunnel.idle_timeout')
-    else if (tunnelTotalMs !== undefined && nowMs - this.#tunnelSinceMs > tunnelTotalMs)
-      this.#closeTunnel(tunnel, 'tunnel.total_timeout')
   }
 
   onAttemptFailed(attempt: Attempt, failure: AttemptFailure): void {
@@ -524,7 +515,8 @@ export class Exchange implements InboundListener, PolicyExchange, AttemptOwner {
 
   onSweep(nowMs: number): void {
     if (this.#tunnel !== undefined) {
-      this.#sweepTunnel(this.#tunnel, nowMs)
+      const reason = tunnelExcess(this.#tunnel, this.#timeouts, nowMs)
+      if (reason !== undefined) this.#closeTunnel(this.#tunnel, reason)
       return
     }
     const totalMs = this.#timeouts?.totalMs

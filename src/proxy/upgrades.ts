@@ -2,10 +2,13 @@
  * Which protocols a request may change its connection to (RFC 9110 §7.8). `Upgrade` and `Connection`
  * end at this hop; for protocols that the route allows we say them anew, on both sides.
  */
+import type { ErrorCode } from '../base/errors.ts'
 import { connectionOptions } from '../wire/http1/framing.ts'
 import { fieldId } from '../wire/http1/fields.ts'
 import type { Head } from '../wire/http1/head.ts'
 import type { Inbound } from '../wire/inbound.ts'
+import type { Tunnel } from '../wire/tunnel.ts'
+import type { Timeouts } from './snapshot.ts'
 
 const upgradeId = fieldId('upgrade')
 const none: readonly string[] = []
@@ -31,4 +34,17 @@ export function upgradeLines(protocols: readonly string[]): string {
 /** The same for the answer, which names the protocols that the upstream has chosen. */
 export function upgradeAnswerLines(head: Head): string {
   return `connection: upgrade\r\nupgrade: ${head.combinedValue('upgrade') ?? ''}\r\n`
+}
+
+/** The time limit that a tunnel has reached. */
+export function tunnelExcess(
+  { activeAtMs, startedAtMs }: Tunnel,
+  timeouts: Timeouts | undefined,
+  nowMs: number,
+): Extract<ErrorCode, `tunnel.${string}`> | undefined {
+  if (timeouts === undefined) return undefined
+  if (nowMs - activeAtMs > timeouts.tunnelIdleMs) return 'tunnel.idle_timeout'
+  const { tunnelTotalMs } = timeouts
+  const isTooOld = tunnelTotalMs !== undefined && nowMs - startedAtMs > tunnelTotalMs
+  return isTooOld ? 'tunnel.total_timeout' : undefined
 }

@@ -39,6 +39,7 @@ class Side {
 }
 
 export class Tunnel {
+  readonly startedAtMs: number
   readonly #client: Side
   readonly #upstream: Side
   readonly #services: TunnelServices
@@ -49,7 +50,8 @@ export class Tunnel {
     this.#client = new Side(client)
     this.#upstream = new Side(upstream)
     this.#services = services
-    this.#activeAtMs = services.coarseNow()
+    this.startedAtMs = services.coarseNow()
+    this.#activeAtMs = this.startedAtMs
   }
 
   /** When bytes last moved in either direction. */

@@ -231,6 +231,24 @@ test('policies see the request and the 101', async (t) => {
   equal((await world.client.response()).field('x-seen'), '101')
 })
 
+test('a policy that fails on the 101 refuses it, and the upstream is let go', async (t) => {
+  const failing = definePolicy<unknown>({
+    ...seen,
+    create: () => ({
+      onResponse(_, response) {
+        if (response.status === 101) throw new Error('no')
+      },
+    }),
+  })
+  const world = await asking(t, { config: withPolicy, more: { policies: [failing] } })
+  world.server.send(`${switched()}secret`)
+  const answer = await world.client.response()
+  deepEqual([answer.status, answer.field('headgate-error')], [500, 'policy.failed'])
+  await world.server.ended()
+  deepEqual([...world.gateway.tunnels()], [])
+  holds(!world.client.pending.includes('secret'))
+})
+
 test('a policy that refuses leaves the upstream unasked', async (t) => {
   const upstream = await scriptedUpstream(t)
   const config = bookshop(upstream.url).replace(
