@@ -149,6 +149,8 @@ export type WorkerView = {
   readonly state: 'starting' | 'serving' | 'draining' | 'gone'
   readonly revision: number
   readonly restarts: number
+  /** Upgraded connections that are open, by the revision they began with. */
+  readonly tunnels: readonly { readonly revision: number; readonly count: number }[]
 }
 
 export type ControlApi = {

@@ -33,6 +33,8 @@ export type WorkerTelemetry = {
   openRing(workerIndex: number): SharedArrayBuffer
   /** Memory for the metrics of this worker; it ignores what it has already. */
   pagesFor(workerIndex: number): readonly MetricPage[]
+  /** Upgraded connections that are open. */
+  tunnelsOf(workerIndex: number): WorkerView['tunnels']
   /** The worker is gone: its counts are kept, its memory is not. */
   retire(workerIndex: number): void
 }
@@ -132,6 +134,7 @@ export class Supervisor {
       state,
       revision,
       restarts,
+      tunnels: this.#options.telemetry.tunnelsOf(index),
     }))
   }
 

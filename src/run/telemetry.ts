@@ -47,6 +47,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       return memory
     },
     pagesFor: (workerIndex) => registry.pagesFor(workerIndex),
+    tunnelsOf: (workerIndex) => registry.tunnelsOf(workerIndex),
     retire(workerIndex) {
       registry.retire(workerIndex)
       calls.removeRing(workerIndex)

@@ -53,6 +53,15 @@ test('WebSockets outlive a reload, are counted and logged, and close at the end 
     metric(gateway, 'headgate_tunnels_open_by_revision', new RegExp(`revision="${revision}"`))
   deepEqual([await byRevision(1), await byRevision(2)], [8, 1])
 
+  const { body: workers } = await gateway.admin('GET', '/api/v1/workers')
+  const tunnels = [...(workers.items ?? [])].flatMap((worker) => [...(worker.tunnels ?? [])])
+  const countOf = (wanted: number) =>
+    tunnels.reduce(
+      (sum, { revision, count }) => sum + (Number(revision) === wanted ? Number(count) : 0),
+      0,
+    )
+  deepEqual([countOf(1), countOf(2)], [8, 1])
+
   const [first] = sockets.splice(0, 1)
   first?.close(1_000)
   equal(first && (await closeCodeOf(first)), 1_000)

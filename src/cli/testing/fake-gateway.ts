@@ -52,7 +52,7 @@ export function controlWith(members: Partial<ControlApi>): ControlApi {
     audit: refuse,
     exportYaml: refuse,
     testRoute: refuse,
-    workers: () => [{ index: 0, state: 'serving', revision: 3, restarts: 0 }],
+    workers: () => [{ index: 0, state: 'serving', revision: 3, restarts: 0, tunnels: [] }],
     notReadyReason: () => undefined,
     watch: () => ({ isComplete: true, close: () => undefined }),
     ...members,

@@ -136,6 +136,9 @@ const worker = s.object({
   state: s.enum(['starting', 'serving', 'draining', 'gone']),
   revision: count(),
   restarts: count(),
+  tunnels: s
+    .array(s.object({ revision: count(), count: count() }))
+    .describe('Upgraded connections that are open, by the revision they began with.'),
 })
 
 const routeTestAnswer = s.object({

@@ -121,6 +121,7 @@ const servingAt = (revision: number): WorkerView => ({
   state: 'serving',
   revision,
   restarts: 0,
+  tunnels: [],
 })
 
 /** Makes every policy once, as the gateway does before it publishes. */

@@ -325,3 +325,35 @@ test('what another thread counts is read here, also after the thread was termina
   registry.retire(0)
   equal(registry.snapshotOf('route')[0]?.requests, 100_000)
 })
+
+test('open tunnels are told apart by revision, and those of a dead worker are gone', () => {
+  const { registry } = registryOf()
+  const workers = [0, 1].map((index) => new WorkerMetrics(registry.pagesFor(index)))
+  for (const metrics of workers) metrics.addTunnels(3, 1)
+  workers[0]?.addTunnels(5, 1)
+  workers[0]?.addTunnels(5, 1)
+  workers[0]?.addTunnels(5, -1)
+  deepEqual(registry.tunnelsOf(0), [
+    { revision: 3, count: 1 },
+    { revision: 5, count: 1 },
+  ])
+  equal(shownValue(registry, 'headgate_tunnels_open'), 3)
+  equal(shownValue(registry, 'headgate_tunnels_open_by_revision{revision="3"}'), 2)
+  registry.retire(0)
+  equal(shownValue(registry, 'headgate_tunnels_open'), 1)
+  equal(shownValue(registry, 'headgate_tunnels_open_by_revision{revision="5"}'), undefined)
+})
+
+test('tunnels of more revisions than have a place are in the total, and leave no place behind', () => {
+  const { registry } = registryOf()
+  const metrics = new WorkerMetrics(registry.pagesFor(0))
+  const revisions = Array.from({ length: 40 }, (_, index) => index + 1)
+  for (const revision of revisions) metrics.addTunnels(revision, 1)
+  equal(shownValue(registry, 'headgate_tunnels_open'), 40)
+  equal(registry.tunnelsOf(0).length, 16)
+  for (const revision of revisions) metrics.addTunnels(revision, -1)
+  equal(shownValue(registry, 'headgate_tunnels_open'), 0)
+  deepEqual(registry.tunnelsOf(0), [])
+  metrics.addTunnels(41, 1)
+  deepEqual(registry.tunnelsOf(0), [{ revision: 41, count: 1 }])
+})

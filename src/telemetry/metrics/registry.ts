@@ -76,6 +76,13 @@ export class MetricRegistry {
     this.#pages.retire(workerIndex)
   }
 
+  /** Open tunnels of a worker, oldest snapshot first. */
+  tunnelsOf(workerIndex: number): { readonly revision: number; readonly count: number }[] {
+    return [...this.#pages.tunnelsByRevision(workerIndex)]
+      .map(([revision, count]) => ({ revision, count }))
+      .sort((left, right) => left.revision - right.revision)
+  }
+
   addSource(source: MetricSource): void {
     this.#sources.push(source)
   }

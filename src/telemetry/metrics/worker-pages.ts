@@ -107,11 +107,12 @@ export class WorkerPages {
     return sum
   }
 
-  /** Open tunnels by the revision of the snapshot that they live on. */
-  tunnelsByRevision(): ReadonlyMap<number, number> {
+  /** Open tunnels by the revision of the snapshot that they live on; of one worker, or of all. */
+  tunnelsByRevision(workerIndex?: number): ReadonlyMap<number, number> {
     const counts = new Map<number, number>()
     const start = workerCell.tunnelGenerations
-    for (const { own } of this.#workers.values()) {
+    for (const [index, { own }] of this.#workers) {
+      if (workerIndex !== undefined && index !== workerIndex) continue
       const cells = new Float64Array(own.memory)
       for (let cell = start; cell < start + 2 * tunnelGenerationsMax; cell += 2) {
         const count = cells[cell + 1] ?? 0

@@ -66,7 +66,7 @@ function reading(fake: State) {
       tried: [{ route: 'books', isMatch: false, why: `${method} ${url} ${clientAddress}` }],
       policies: headers.map(([policy, scope]) => ({ policy, scope })),
     }),
-    workers: () => [{ index: 0, state: 'serving', revision: 1, restarts: 0 }],
+    workers: () => [{ index: 0, state: 'serving', revision: 1, restarts: 0, tunnels: [] }],
     notReadyReason: () => fake.notReady,
     watch: (onEvent, options) => store.watch(onEvent, options),
   } satisfies Partial<ControlApi>
