@@ -383,3 +383,31 @@ test('a connection in a tunnel keeps its place among those of the version', asyn
   gateway.clock.advance(1_300)
   equal((await second.response()).status, 504)
 })
+
+test('request and 101 may be cut at any byte, with the first bytes of the tunnel behind them', async (t) => {
+  const upstream = await scriptedUpstream(t)
+  const gateway = await testGateway(t, bookshop(upstream.url))
+  const request = `${asked()}from-client`
+  const answer = `${switched()}from-server`
+  const cuts = Math.max(request.length, answer.length)
+  for (let cut = 1; cut < cuts; cut++) {
+    const client = await gateway.connect()
+    client.send(request.slice(0, cut))
+    await turns(2)
+    client.send(request.slice(cut))
+    const server = await upstream.connection(cut - 1)
+    await server.request()
+    server.send(answer.slice(0, cut))
+    await turns(2)
+    server.send(answer.slice(cut))
+    equal((await client.response()).status, 101)
+    await client.until(() => client.pending.toString() === 'from-server', `cut ${cut}, client`)
+    await server.until(() => server.pending.toString() === 'from-client', `cut ${cut}, upstream`)
+    client.end()
+    server.end()
+    await client.closed()
+  }
+  await eventually(() => gateway.settled.length === cuts - 1, 'every tunnel to be settled')
+  holds(gateway.settled.every(({ status, reason }) => status === 101 && reason === ''))
+  deepEqual([...gateway.tunnels()], [])
+})
