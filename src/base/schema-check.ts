@@ -84,8 +84,9 @@ function flawsOf(issue: Issue, base: Flaw['path'], context: Context): Flaw[] {
     case 'invalid_union':
       return flawsOfUnion(issue, path, context)
     case 'invalid_value': {
-      const hint = suggestion(String(found), issue.values.map(String))
-      return [badValue(path, issue.message, typeof found === 'object' ? undefined : hint)]
+      const isMapOrList = typeof found === 'object' && found !== null
+      const hint = isMapOrList ? undefined : suggestion(String(found), issue.values.map(String))
+      return [badValue(path, issue.message, hint)]
     }
     case 'invalid_type':
       return [badValue(path, issue.message, hintForType(issue.expected, found))]

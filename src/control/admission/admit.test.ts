@@ -320,3 +320,9 @@ test('a file of 1,000 routes is read and admitted, in a time that is reported', 
   equal(admission.resources.length, 1_001)
   deepEqual(admission.warnings, [])
 })
+
+test('a value that cannot be turned into text is a problem like any other', () => {
+  const spec = JSON.parse('{"state":{"toString":false}}')
+  const admission = admit([{ kind: 'App', name: 'a', spec }], policyCatalog())
+  deepEqual(admission.ok ? [] : admission.problems.map(({ path }) => path), [['state']])
+})

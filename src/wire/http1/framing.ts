@@ -1,6 +1,6 @@
 /** Where a message body ends (RFC 9112 §6.3), and whether the connection lives on (§9.3). */
 import type { ErrorCode } from '../../base/errors.ts'
-import { badChunk, type ChunkSink, ChunkedTracker } from './chunked.ts'
+import { badChunk, ChunkedTracker, type ChunkSink } from './chunked.ts'
 import { cachedFieldKey, type FieldKey, fieldId, isNameAt } from './fields.ts'
 import type { Head } from './head.ts'
 

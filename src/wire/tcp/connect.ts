@@ -92,15 +92,11 @@ function ignore(): void {
   // An error of a socket that was given up already carries no news.
 }
 
-/**
- * Codecs close what has ended; a tunnel may go on sending (`wire/tunnel.ts`). Not written in place,
- * because the types of Node do not list it among the options of TLS, where it has long been documented.
- */
-const halfOpen = { allowHalfOpen: true }
-
 function openSocket(target: ConnectTarget): Socket {
   const { host, port, tls } = target
-  if (tls === undefined) return connectTcp({ host, port, noDelay: true, ...halfOpen })
+  // Half-open: codecs close what has ended, but a tunnel may go on sending (`wire/tunnel.ts`). Not with
+  // TLS: there a half-open socket would never tell of an alert that follows the handshake.
+  if (tls === undefined) return connectTcp({ host, port, noDelay: true, allowHalfOpen: true })
   const serverName = tls.serverName ?? host
   const memory = memoryOf(tls)
   const options: ConnectionOptions = {
@@ -110,7 +106,6 @@ function openSocket(target: ConnectTarget): Socket {
     secureContext: memory.context,
     ...(memory.session && { session: memory.session }),
     ALPNProtocols: ['http/1.1'],
-    ...halfOpen,
     // An address is no name: SNI carries names only (RFC 6066 §3).
     ...(isIP(serverName) === 0 && { servername: serverName }),
   }
