@@ -80,6 +80,7 @@ export class DataPlane {
   #active: ActiveSnapshot | undefined
   #listener: Listener | undefined
   #isDraining = false
+  #isAccepting = true
   #acceptedCount = 0
   #coarseNowMs: number
   #httpDate: string
@@ -329,14 +330,21 @@ export class DataPlane {
     this.#endpoints.sweep(this.#coarseNowMs)
   }
 
+  /** Closes the ports while nobody waits in them; connections that stand go on as before. */
+  async stopAccepting(): Promise<void> {
+    if (!this.#isAccepting) return
+    this.#isAccepting = false
+    await this.#acceptWaiting(drainAnnounceMs)
+    this.#listener?.close()
+    this.#tls.stopListening()
+  }
+
   /** Stops accepting and lets exchanges finish; resolves with the number of connections cut off at the end. */
   async drain(budgetMs: number): Promise<number> {
     const announceMs = Math.min(drainAnnounceMs, budgetMs)
     const announced = this.#elapsed(announceMs)
-    await this.#acceptWaiting(announceMs)
-    this.#listener?.close()
-    this.#tls.stopListening()
-    // Not before the port is closed: clients that are told to go would come back at once.
+    await this.stopAccepting()
+    // Not before the port is closed, on every worker: clients that are told to go come back at once.
     this.#isDraining = true
     await announced
     for (const connection of this.#connections) connection.drain()

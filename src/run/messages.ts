@@ -35,6 +35,8 @@ export type ToWorker =
   | ({ readonly type: 'snapshot'; readonly metricPages: readonly MetricPage[] } & Publication &
       TlsStart)
   | { readonly type: 'ticketKeys'; readonly ticketKeys: Uint8Array }
+  /** Close the ports; connections that stand go on. All workers do so before one of them drains. */
+  | { readonly type: 'stopAccepting' }
   /** Stop accepting, finish what runs, close after `budgetMs` at the latest. */
   | { readonly type: 'drain'; readonly budgetMs: number }
 
@@ -42,6 +44,7 @@ export type FromWorker =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'applied'; readonly revision: number }
   | { readonly type: 'refused'; readonly revision: number; readonly message: string }
+  | { readonly type: 'stoppedAccepting' }
   /** Connections that were cut off when the budget was over. */
   | { readonly type: 'drained'; readonly cutOff: number }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }

@@ -57,6 +57,7 @@ class Member {
   startError: HeadgateError | undefined
   waiting: Waiting[] = []
   onListening: ((port: number) => void) | undefined
+  onStoppedAccepting: (() => void) | undefined
   onDrained: ((cutOff: number) => void) | undefined
 
   constructor(index: number) {
@@ -261,6 +262,9 @@ export class Supervisor {
       case 'refused':
         this.#onRefused(member, message)
         return
+      case 'stoppedAccepting':
+        member.onStoppedAccepting?.()
+        return
       case 'drained':
         member.onDrained?.(message.cutOff)
         return
@@ -299,6 +303,7 @@ export class Supervisor {
     this.#options.telemetry.retire(member.index)
     // Its successor starts with the newest publication, so nobody needs to wait for it.
     member.settle(Number.MAX_SAFE_INTEGER)
+    member.onStoppedAccepting?.()
     member.onDrained?.(0)
     if (this.#isStopping || !this.#isStarted) return
     const isAlone = this.#members.every(({ state }) => state !== 'serving')
@@ -330,6 +335,7 @@ export class Supervisor {
   async stop(budgetMs: number): Promise<number> {
     this.#isStopping = true
     for (const timer of this.#timers) timer.cancel()
+    await Promise.all(this.#members.map((member) => this.#closePort(member)))
     const cutOffs = await Promise.all(
       this.#members.map((member) => this.#stopMember(member, budgetMs)),
     )
@@ -344,6 +350,22 @@ export class Supervisor {
     const cutOff = wasServing ? await this.#drainMember(member, budgetMs) : 0
     await worker.terminate()
     return cutOff
+  }
+
+  /**
+   * Every port closes before any worker tells its clients to go: they come back at once, and a
+   * worker that still listened would take their connections only to reset them.
+   */
+  #closePort(member: Member): Promise<void> {
+    if (member.state !== 'serving') return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(drainGraceMs, resolve)
+      member.onStoppedAccepting = () => {
+        timer.cancel()
+        resolve()
+      }
+      member.post({ type: 'stopAccepting' })
+    })
   }
 
   #drainMember(member: Member, budgetMs: number): Promise<number> {

@@ -53,6 +53,11 @@ function send(message: FromWorker): void {
 }
 
 async function handleMessage(message: ToWorker): Promise<void> {
+  if (message.type === 'stopAccepting') {
+    await plane.stopAccepting()
+    send({ type: 'stoppedAccepting' })
+    return
+  }
   if (message.type === 'drain') {
     send({ type: 'drained', cutOff: await plane.drain(message.budgetMs) })
     port.close()
