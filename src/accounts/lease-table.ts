@@ -3,14 +3,13 @@
  * private fields from the moment a message with them arrives, so that nothing that prints the table
  * can show one.
  */
-import { Buffer } from 'node:buffer'
 import { inspect } from 'node:util'
 import type { Lease, LeaseSet } from './leases.ts'
 
 export type LeaseLines = {
+  /** Names in lower case; lines of the client with these names must not reach the upstream. */
   readonly fields: Lease['fields']
-  /** `name: value\r\n` for every field, in one piece, as bytes and as text. */
-  readonly bytes: Buffer
+  /** `name: value\r\n` for every field, in one piece. */
   readonly text: string
 }
 
@@ -21,17 +20,7 @@ export class LeaseTable {
     for (const [account, { fields }] of leases) this.#lines.set(account, new SealedLines(fields))
   }
 
-  /** Field names are in lower case; lines of the client with these names must not reach the upstream. */
-  fieldsOf(account: string): Lease['fields'] | undefined {
-    return this.#lines.get(account)?.fields
-  }
-
-  /** The same fields as bytes of a request head; undefined when the account has no usable credential. */
-  bytesOf(account: string): Buffer | undefined {
-    return this.#lines.get(account)?.bytes
-  }
-
-  /** Both, for looking up once per snapshot and version. */
+  /** Undefined when the account has no usable credential. Looked up once per snapshot and version. */
   linesOf(account: string): LeaseLines | undefined {
     return this.#lines.get(account)
   }
@@ -48,13 +37,11 @@ export class LeaseTable {
 /** Getters on the prototype are not printed, and `JSON.stringify` sees no fields. */
 class SealedLines implements LeaseLines {
   readonly #fields: Lease['fields']
-  readonly #bytes: Buffer
   readonly #text: string
 
   constructor(fields: Lease['fields']) {
     this.#fields = fields
     this.#text = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-    this.#bytes = Buffer.from(this.#text, 'latin1')
   }
 
   get text(): string {
@@ -63,10 +50,6 @@ class SealedLines implements LeaseLines {
 
   get fields(): Lease['fields'] {
     return this.#fields
-  }
-
-  get bytes(): Buffer {
-    return this.#bytes
   }
 
   toJSON(): string {
